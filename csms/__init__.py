@@ -1,0 +1,1 @@
+"""The central system: OCPP gateway, state, control, API."""

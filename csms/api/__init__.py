@@ -1,0 +1,1 @@
+"""HTTP for operators, drivers and fleet owners."""

@@ -1,0 +1,1 @@
+"""From state to plan to charging profiles."""

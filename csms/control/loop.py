@@ -1,0 +1,262 @@
+"""The control loop: what happens on the street asks for a plan, a plan becomes orders, orders are confirmed.
+
+Time is the injected clock's. Solving happens in the executor; a plan that does not come in time, or that
+nobody can make, leaves every socket with what it confirmed before, whose tail is the fallback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from csms.control.alarm import Alarm
+from csms.control.case import Memory, build_case
+from csms.control.dispatch import CallStation, Dispatched, dispatch
+from csms.control.guarding import StationGuard
+from csms.control.ledger import EvseKey, Ledger, Order
+from csms.control.orders import build_orders, choose_within_budget
+from csms.control.profiles import steering_of
+from csms.control.safety import SafetyGuard
+from csms.control.schedule import every_quarter, occurrences
+from csms.control.snapshot import PlanningCase
+from csms.control.watch import MeterWatch
+from csms.control.writes import WriteBudget
+from csms.state.events import (
+    BookingMade,
+    ChargingStateChanged,
+    Event,
+    MeterRead,
+    NeedsReported,
+    SamplesRecorded,
+    SenderHeard,
+    SessionDeclared,
+    SessionEnded,
+    SessionStarted,
+    SignalReceived,
+    SignalWithdrawn,
+    StationBooted,
+    StationConnected,
+    StationDisconnected,
+)
+from csms.state.records import PlanRecord
+from csms.state.service import StateService
+from grid.clock import Clock
+from grid.street import GridSide
+from optimizer.plan import Plan
+from optimizer.planner import plan as make_plan
+from optimizer.planner import plan_simply
+from optimizer.problem import Problem
+from optimizer.workers import Executor
+
+logger = logging.getLogger(__name__)
+
+# Seconds of the street's time that may pass while a plan is made and sent.
+PLAN_ALLOWANCE_S = 5.0
+# An order that was not taken is planned again after so long.
+RETRY = timedelta(seconds=60)
+
+# What asks for a plan soon, and the word for it in the plan's record.
+_REASONS: dict[type[Any], str] = {
+    SessionStarted: "arrival",
+    SessionEnded: "departure",
+    SessionDeclared: "declaration",
+    NeedsReported: "needs",
+    BookingMade: "booking",
+    StationBooted: "boot",
+    StationConnected: "connection",
+    StationDisconnected: "connection",
+    SignalReceived: "signal",
+    SignalWithdrawn: "signal",
+    SenderHeard: "signal",
+}
+
+
+class ControlLoop:
+    """Plans the street and steers its stations.
+
+    Parameters
+    ----------
+    service
+        What is known; plans are recorded there.
+    call
+        The way to the stations.
+    executor
+        Where plans are made.
+    clock
+        The street's time; held while a plan is made and sent.
+    grid
+        Limits, prices, tariff and forecasts.
+    new_id
+        Makes ids of plans.
+    guarded
+        Whether stations get a fallback and a ceiling, and the guard stands between plans and stations. Only
+        the proof that this is needed leaves it away.
+    """
+
+    def __init__(
+        self,
+        service: StateService,
+        call: CallStation,
+        executor: Executor,
+        clock: Clock,
+        grid: GridSide,
+        *,
+        new_id: Callable[[], str],
+        guarded: bool = True,
+    ) -> None:
+        self._service = service
+        self._call = call
+        self._executor = executor
+        self._clock = clock
+        self._grid = grid
+        self._new_id = new_id
+        hardware_kw = _hardware_kw(service)
+        self._ledger = Ledger(hardware_kw)
+        self._memory = Memory()
+        self._alarm = Alarm(clock)
+        self._guard = StationGuard(service, call, clock, self._ledger, installing=guarded)
+        self._watch = MeterWatch(service.catalogue, grid, lambda: service.state.signals)
+        self._writes = WriteBudget(service.catalogue.service.profile_writes_per_station_day)
+        self._guarded = guarded
+        self.safety = SafetyGuard(service, clock, grid, self._ledger, self._memory, self._watch, hardware_kw)
+        self.plans = 0
+        self.last_plan: Plan | None = None
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        self.safety.find_weaknesses()
+        with self._service.subscribe() as events:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._tick())
+                group.create_task(self._plan_when_due())
+                async for event in events:
+                    self._on(event, group)
+
+    async def _tick(self) -> None:
+        async for due in occurrences(every_quarter(), self._clock):
+            self._alarm.set(due, "quarter")
+
+    async def _plan_when_due(self) -> None:
+        while True:
+            reasons = await self._alarm.ring()
+            try:
+                await self._plan("+".join(reasons))
+            except Exception:
+                # A defect in one round must not end the loop: orders stand, tails are the fallback.
+                logger.exception("no plan was made (%s)", ", ".join(reasons))
+                self._alarm.set(self._clock.now() + RETRY, "retry")
+
+    def _on(self, event: Event, group: asyncio.TaskGroup) -> None:
+        reason = _reason_of(event)
+        if reason is not None:
+            self._wish(reason)
+        match event:
+            case StationBooted():
+                self._ledger.reset(event.station_id)
+                group.create_task(self._guard.prepare_booted(event.station_id))
+            case StationConnected():
+                group.create_task(self._guard.prepare_connected(event.station_id))
+            case SessionStarted() | SessionEnded():
+                self._ledger.forget(EvseKey(event.station_id, event.evse_id))
+                self.safety.forget(EvseKey(event.station_id, event.evse_id))
+            case SamplesRecorded():
+                if self._guarded and self.safety.observe(event):
+                    self._alarm.set(self._clock.now(), "obedience")
+            case MeterRead():
+                if self._watch.sees_excess(event):
+                    self._alarm.set(self._clock.now(), "limit")
+            case SenderHeard() if event.offline_at is not None:
+                group.create_task(self._await_silence(event.sender, event.offline_at))
+
+    async def _await_silence(self, sender: str, offline_at: datetime) -> None:
+        """Plan when a sender of signals was not heard again: its fallback rules from then on."""
+        await self._clock.sleep_until(offline_at)
+        known = self._service.state.signals.senders.get(sender)
+        if known is not None and known.is_silent(self._clock.now()):
+            self._alarm.set(self._clock.now(), "fallback")
+
+    def _wish(self, reason: str) -> None:
+        delay = timedelta(seconds=self._service.catalogue.service.replan_delay_s)
+        self._alarm.set(self._clock.now() + delay, reason)
+
+    async def _plan(self, trigger: str) -> None:
+        with self._clock.hold(PLAN_ALLOWANCE_S):
+            now = self._clock.now()
+            case = build_case(
+                now,
+                self._service.state,
+                self._service.catalogue,
+                self._grid,
+                self._ledger,
+                self._memory,
+                self._watch,
+                self.safety.ignoring,
+            )
+            plan = await self._solve(case.problem)
+            orders = build_orders(case, plan, self._ledger, self._service.catalogue, now)
+            orders = choose_within_budget(orders, self._ledger, self._writes, now)
+            find_headroom = self.safety.find_headroom if self._guarded else None
+            done = await dispatch(orders, self._ledger, self._call, now, find_headroom)
+            for order in (*done.confirmed, *done.refused, *done.doubtful):
+                self._writes.spend(order.key.station_id, now)
+            self.safety.assess()
+        self._memory.remember(case)
+        self.plans, self.last_plan = self.plans + 1, plan
+        self._judge(done)
+        await self._service.record_plan(self._record(trigger, now, case, plan))
+
+    async def _solve(self, problem: Problem) -> Plan:
+        budget_s = self._service.catalogue.service.plan_budget_s
+        try:
+            return await asyncio.wrap_future(self._executor.submit(make_plan, problem, deadline_s=budget_s))
+        except Exception:
+            logger.exception("the worker made no plan: a simple one is made here")
+            return plan_simply(problem)
+
+    def _judge(self, done: Dispatched) -> None:
+        if not done.complete:
+            logger.warning(
+                "orders refused: %s; in doubt: %s; withheld: %d",
+                _names(done.refused),
+                _names(done.doubtful),
+                len(done.withheld),
+            )
+            self._alarm.set(self._clock.now() + RETRY, "retry")
+
+    def _record(self, trigger: str, at: datetime, case: PlanningCase, plan: Plan) -> PlanRecord:
+        return PlanRecord(
+            id=self._new_id(),
+            at=at,
+            trigger=trigger,
+            status=str(plan.status),
+            objective_eur=plan.objective_eur,
+            gap=plan.gap,
+            solve_seconds=plan.solve_seconds,
+            problem_json=case.problem.model_dump_json(),
+            plan_json=plan.model_dump_json(),
+        )
+
+
+def _reason_of(event: Event) -> str | None:
+    """Return the word for what asks for a plan soon, None for what does not."""
+    if isinstance(event, ChargingStateChanged):
+        return "full" if event.charging_state == "SuspendedEV" else None
+    return _REASONS.get(type(event))
+
+
+def _hardware_kw(service: StateService) -> dict[EvseKey, float]:
+    """Return the most that every socket can draw [kW]."""
+    catalogue = service.catalogue
+    most: dict[EvseKey, float] = {}
+    for station in catalogue.stations.values():
+        model = catalogue.model_of(station.id)
+        kw = model.max_current_a * steering_of(model, voltage_v=catalogue.topology.voltage_v).kw_per_a
+        most |= {EvseKey(station.id, evse.id): kw for evse in station.evses}
+    return most
+
+
+def _names(orders: tuple[Order, ...]) -> str:
+    return ", ".join(f"{order.key.station_id}/{order.key.evse_id}" for order in orders) or "none"

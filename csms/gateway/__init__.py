@@ -1,0 +1,1 @@
+"""The only OCPP server: sockets in, vocabulary out."""

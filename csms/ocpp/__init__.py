@@ -1,0 +1,1 @@
+"""OCPP: one vocabulary inside, versions translated at the edge."""

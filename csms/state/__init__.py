@@ -1,0 +1,1 @@
+"""Rows are the truth; the folds' state is a cache rebuilt from them."""

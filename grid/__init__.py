@@ -1,0 +1,1 @@
+"""The physical and market world: units, time, topology, limits, tariffs, sun."""

@@ -1,0 +1,1 @@
+"""Limits over time: signals and envelopes."""

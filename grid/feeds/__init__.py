@@ -1,0 +1,1 @@
+"""Network clients for the grid side: the only ones."""

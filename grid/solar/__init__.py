@@ -1,0 +1,1 @@
+"""Sun: irradiance to kW, forecasts."""

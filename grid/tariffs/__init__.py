@@ -1,0 +1,1 @@
+"""Energy prices, network tariffs and the bill."""

@@ -1,0 +1,239 @@
+"""What energy costs: the day-ahead series, what of it is known at a moment, prices paid and received."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grid.csvfile import parse_rows, read_csv, refuse
+from grid.errors import Problem, WijkstroomError
+from grid.tariffs.network import NetworkTariff
+from grid.timegrid import QUARTER, QUARTERS_PER_DAY, local_midnight, quarter_number, quarters_of_local_day
+
+KWH_PER_MWH = 1000.0
+FORECAST_DAYS = 7
+_COLUMNS = ["utc_start", "eur_per_mwh"]
+_QUARTER_S = 900
+_HOUR_QUARTERS = 4
+
+
+class PriceMissingError(WijkstroomError):
+    """A price was asked for that the series does not hold."""
+
+
+@dataclass(frozen=True, eq=False)
+class PriceSeries:
+    """A day-ahead series without holes, kept per UTC quarter.
+
+    Parameters
+    ----------
+    first_quarter
+        Number of its first quarter since 1970 (`grid.timegrid.quarter_number`).
+    values_eur_per_kwh
+        One price per quarter, shape (quarters,) [EUR/kWh].
+    """
+
+    first_quarter: int
+    values_eur_per_kwh: NDArray[np.float64]
+
+    @property
+    def start(self) -> datetime:
+        """Where it begins (UTC)."""
+        return datetime.fromtimestamp(self.first_quarter * _QUARTER_S, UTC)
+
+    @property
+    def end(self) -> datetime:
+        """Where it ends (UTC)."""
+        return self.start + len(self.values_eur_per_kwh) * QUARTER
+
+    @classmethod
+    def from_csv(cls, path: Path) -> PriceSeries:
+        """Read ``utc_start,eur_per_mwh``: hourly rows, quarter-hourly rows, or hourly rows first.
+
+        Raises
+        ------
+        DocumentError
+            When the file is missing, a value is no number, or a row is missing, repeated or out of order.
+        """
+        _, rows = read_csv(path, _COLUMNS)
+        problems: list[Problem] = []
+        expected = "a quarter's start with time zone and a price, like 2024-06-11T12:00Z,0.86"
+        parsed = list(parse_rows(rows, _parse_row, expected, problems))
+        if not rows:
+            problems.append(Problem("", "there are no prices: add rows"))
+        lengths = [] if problems else list(_row_lengths([(line, row[0]) for line, row in parsed], problems))
+        refuse(str(path), problems)
+        values = np.repeat([price for _, (_, price) in parsed], lengths) / KWH_PER_MWH
+        return cls(parsed[0][1][0], values)
+
+    def at(self, starts: Sequence[datetime]) -> NDArray[np.float64]:
+        """Return the price of the quarter that contains each instant [EUR/kWh], shape (len(starts),).
+
+        Raises
+        ------
+        PriceMissingError
+            When one is outside the series.
+        """
+        index = np.array([quarter_number(start) for start in starts], dtype=np.int64) - self.first_quarter
+        if index.size and not (index.min() >= 0 and index.max() < len(self.values_eur_per_kwh)):
+            raise PriceMissingError(
+                f"prices are known from {self.start.isoformat()} to {self.end.isoformat()}, asked for "
+                f"{min(starts).isoformat()} to {max(starts).isoformat()}: choose another date or price file"
+            )
+        return self.values_eur_per_kwh[index]
+
+
+def _parse_row(cells: tuple[str, ...]) -> tuple[int, float]:
+    """Return quarter number and price."""
+    start_text, price_text = cells
+    start, price = datetime.fromisoformat(start_text), float(price_text)
+    if start.tzinfo is None or start.timestamp() % _QUARTER_S or not math.isfinite(price):
+        raise ValueError(cells)
+    return quarter_number(start), price
+
+
+def _row_lengths(rows: Sequence[tuple[int, int]], problems: list[Problem]) -> Iterator[int]:
+    """Yield how many quarters each row holds for, noting holes and repetitions."""
+    length = _HOUR_QUARTERS
+    for (_, quarter), (line, following) in pairwise(rows):
+        gap = following - quarter
+        if gap <= 0:
+            problems.append(
+                Problem(f"line {line}", "is repeated or out of order: sort the rows, keep one per start")
+            )
+        elif gap == 1:
+            length = 1
+        elif gap != _HOUR_QUARTERS or length == 1:
+            problems.append(Problem(f"line {line}", "there is a hole before it: add the missing prices"))
+        yield length if gap > 0 else 1
+    yield length
+
+
+@dataclass(frozen=True, eq=False)
+class PriceBook:
+    """The prices that a street pays and receives, all excluding VAT.
+
+    Parameters
+    ----------
+    series
+        Day-ahead prices.
+    tz
+        The market's local time.
+    publication_local_time
+        When the prices of the next local day are published.
+    energy_tax_eur_per_kwh
+        Tax on imported energy [EUR/kWh].
+    export_fee_eur_per_kwh
+        What the supplier keeps of exported energy [EUR/kWh].
+    tariff
+        Its transport price is part of the import price; None for no such charge.
+    """
+
+    series: PriceSeries
+    tz: ZoneInfo
+    publication_local_time: time = time(13)
+    energy_tax_eur_per_kwh: float = 0.0
+    export_fee_eur_per_kwh: float = 0.0
+    tariff: NetworkTariff | None = None
+    _profiles: dict[datetime, NDArray[np.float64]] = field(default_factory=dict, init=False, repr=False)
+
+    def known_until(self, known_at: datetime) -> datetime:
+        """Return the instant up to which day-ahead prices are published at a moment (UTC).
+
+        The prices of local day D+1 are published on day D; a series that ends earlier ends what is known.
+        """
+        local = known_at.astimezone(self.tz)
+        published = local.timetz().replace(tzinfo=None) >= self.publication_local_time
+        last_day = local.date() + timedelta(days=1 if published else 0)
+        return min(local_midnight(last_day + timedelta(days=1), self.tz), self.series.end)
+
+    def day_ahead_eur_per_kwh(
+        self, starts: Sequence[datetime], known_at: datetime | None = None
+    ) -> NDArray[np.float64]:
+        """Return the day-ahead price of each quarter as it is known at a moment [EUR/kWh].
+
+        Quarters that are not yet published are forecast: the mean of the same quarter of the local day over
+        the last seven published days. Before prices are published for the first time there is nothing to
+        forecast from.
+
+        Parameters
+        ----------
+        starts
+            Any instants within the quarters.
+        known_at
+            The moment; None for full hindsight.
+
+        Raises
+        ------
+        PriceMissingError
+            When a published quarter is outside the series, or in hindsight any.
+        """
+        if known_at is None:
+            return self.series.at(starts)
+        until = self.known_until(known_at)
+        published = [start for start in starts if start < until]
+        later = [start for start in starts if start >= until]
+        prices = np.empty(len(starts))
+        is_later = np.array([start >= until for start in starts], dtype=np.bool_)
+        prices[~is_later] = self.series.at(published)
+        if later:
+            prices[is_later] = self._typical_day(until)[_local_quarters(later, self.tz)]
+        return prices
+
+    def import_price_eur_per_kwh(
+        self, starts: Sequence[datetime], known_at: datetime | None = None
+    ) -> NDArray[np.float64]:
+        """Return what a kWh from the market costs: day-ahead, energy tax and transport [EUR/kWh].
+
+        Parameters and errors as in `day_ahead_eur_per_kwh`.
+        """
+        transport = 0.0 if self.tariff is None else self.tariff.import_price_eur_per_kwh(starts, self.tz)
+        return self.day_ahead_eur_per_kwh(starts, known_at) + self.energy_tax_eur_per_kwh + transport
+
+    def export_price_eur_per_kwh(
+        self, starts: Sequence[datetime], known_at: datetime | None = None
+    ) -> NDArray[np.float64]:
+        """Return what a kWh to the market brings: day-ahead less the fee, may be negative [EUR/kWh].
+
+        Parameters and errors as in `day_ahead_eur_per_kwh`.
+        """
+        return self.day_ahead_eur_per_kwh(starts, known_at) - self.export_fee_eur_per_kwh
+
+    def _typical_day(self, until: datetime) -> NDArray[np.float64]:
+        """Mean price of each local quarter of the day over the days before ``until``, shape (96,)."""
+        if until not in self._profiles:
+            self._profiles[until] = self._compute_typical_day(until)
+        return self._profiles[until]
+
+    def _compute_typical_day(self, until: datetime) -> NDArray[np.float64]:
+        last = (until - QUARTER).astimezone(self.tz).date()
+        starts = [
+            start
+            for back in range(FORECAST_DAYS)
+            for start in quarters_of_local_day(last - timedelta(days=back), self.tz).starts
+            if self.series.start <= start < until
+        ]
+        if not starts:
+            begin = self.series.start.isoformat()
+            raise PriceMissingError(
+                f"no price is known before {until.isoformat()}: the series begins {begin}"
+            )
+        prices, quarters = self.series.at(starts), _local_quarters(starts, self.tz)
+        sums = np.bincount(quarters, prices, QUARTERS_PER_DAY)
+        counts = np.bincount(quarters, minlength=QUARTERS_PER_DAY)
+        # A series that has just begun may lack some quarters of the day: their best guess is the mean of
+        # the others.
+        return np.where(counts > 0, sums / np.maximum(counts, 1), prices.mean())
+
+
+def _local_quarters(starts: Sequence[datetime], tz: ZoneInfo) -> NDArray[np.int64]:
+    local = [start.astimezone(tz) for start in starts]
+    return np.array([(moment.hour * 60 + moment.minute) // 15 for moment in local], dtype=np.int64)

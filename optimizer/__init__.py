@@ -1,0 +1,1 @@
+"""Synchronous and pure: a problem in, a checked plan out."""

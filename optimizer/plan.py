@@ -1,0 +1,154 @@
+"""What the optimizer answers: a plan with its proof, in the names of the public JSON document."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+
+class Proof(StrEnum):
+    """What was proven about a plan."""
+
+    OPTIMAL = "OPTIMAL"
+    CERTIFIED = "CERTIFIED"
+    FEASIBLE = "FEASIBLE"
+    FALLBACK = "FALLBACK"
+
+
+class Stop(StrEnum):
+    """Why the search for a better plan stopped."""
+
+    SOLVED = "solved"
+    GAP_REACHED = "gap reached"
+    SEARCH_ENDED = "search ended"
+    TIME_LIMIT = "time limit"
+    SOLVER_FAILED = "solver failed"
+
+
+class PlanStatus(BaseModel):
+    """Status in two parts, printed as one: ``CERTIFIED (gap reached)``.
+
+    Parameters
+    ----------
+    proof
+        OPTIMAL: no plan is better; CERTIFIED: within the wanted gap of the bound; FEASIBLE: every rule is
+        kept; FALLBACK: made without the solver.
+    stop
+        Why the search stopped. ``time limit`` says that the wall clock decided: an equal request may get
+        another plan.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    proof: Proof
+    stop: Stop
+
+    def __str__(self) -> str:
+        return f"{self.proof} ({self.stop})"
+
+
+def _read_status(value: Any) -> Any:
+    if isinstance(value, str) and (match := re.fullmatch(r"(\w+) \((.+)\)", value)):
+        return PlanStatus(proof=Proof(match[1]), stop=Stop(match[2]))
+    return value
+
+
+class EvPlan(BaseModel):
+    """The plan of one session.
+
+    Parameters
+    ----------
+    power_kw
+        Power at the socket in each step, > 0 charges, 0 outside the session's window [kW].
+    energy_kwh
+        Energy in the battery at each of the ``steps + 1`` time points: what it arrives with before its
+        window, what it leaves with after it [kWh].
+    shortfall_kwh
+        What is missing at departure [kWh].
+    min_energy_shortfall_kwh
+        Energy below the least, summed over the time points of the window [kWh]; 0 unless it arrives below it.
+    undelivered_kwh
+        Largest distance below ``min_delivered_kwh`` at any time point [kWh]: the part of that floor that no
+        plan within the limits can keep.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    power_kw: tuple[float, ...]
+    energy_kwh: tuple[float, ...]
+    shortfall_kwh: float
+    min_energy_shortfall_kwh: float = 0.0
+    undelivered_kwh: float = 0.0
+
+
+class PeakBandPlan(BaseModel):
+    """A tariff band's peak.
+
+    Parameters
+    ----------
+    peak_kw
+        Highest import in the band's steps, or what was made before when that is more [kW].
+    cost_eur
+        Price of that peak, sunk part included [EUR].
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    peak_kw: float
+    cost_eur: float
+
+
+class Plan(BaseModel):
+    """A checked plan of one site.
+
+    Parameters
+    ----------
+    status
+        What was proven, and why the search stopped.
+    bound_eur
+        No plan costs less [EUR]. None when the solver gave no bound.
+    objective_eur
+        ``money_eur`` plus the shortfall price times the shortfall, plus 100 times that price per kWh of
+        ``limit_excess_kw`` and 10 times per kWh of ``min_energy_shortfall_kwh``, less
+        ``final_energy_value_eur`` [EUR].
+    money_eur
+        Energy, degradation on discharged energy, and band peaks [EUR].
+    gap
+        ``(objective_eur - bound_eur) / max(abs(objective_eur), 0.01)`` [fraction]; where a floor of delivered
+        energy is out of reach, its price is added to the denominator.
+    solve_seconds
+        Wall-clock time of the whole answer [s].
+    import_kw, export_kw, curtailed_kw
+        Flows at the connection and sun turned down, in each step [kW].
+    limit_excess_kw
+        Power over a limit of the connection that base load or sun alone causes, in each step [kW].
+    min_energy_shortfall_kwh
+        Sum over the sessions [kWh].
+    final_energy_value_eur
+        Worth of the energy that the batteries hold in the end [EUR].
+    explanation
+        Sentences: warnings first, then what binds.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Annotated[PlanStatus, BeforeValidator(_read_status), PlainSerializer(str, return_type=str)]
+    bound_eur: float | None
+    objective_eur: float
+    money_eur: float
+    gap: float | None
+    solve_seconds: float
+    import_kw: tuple[float, ...]
+    export_kw: tuple[float, ...]
+    curtailed_kw: tuple[float, ...]
+    limit_excess_kw: tuple[float, ...]
+    min_energy_shortfall_kwh: float = 0.0
+    final_energy_value_eur: float = 0.0
+    peak_bands: tuple[PeakBandPlan, ...]
+    evs: tuple[EvPlan, ...]
+    explanation: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Simulated stations, vehicles, meters and fleets that speak real protocols."""

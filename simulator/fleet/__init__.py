@@ -1,0 +1,1 @@
+"""Who arrives when, for how long, with what need."""

@@ -1,0 +1,1 @@
+"""Charging stations that speak OCPP."""

@@ -1,0 +1,1 @@
+"""Cars: battery, on-board charger, driver."""

@@ -1,0 +1,151 @@
+"""The service stops in the middle of sessions and comes back: nothing is lost, nothing is counted twice."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlmodel import Session, select
+
+from csms.state.models import NoticeRow, TransactionEventRow
+from csms.state.queries import StoredSession, list_sessions
+from csms.state.store import Store
+from grid.clock import ScaledClock
+from optimizer.workers import Executor
+from simulator.client.transport import Transport, connect_websocket
+from simulator.fleet.sessions import Session as SimulatedSession
+from simulator.result import SessionOutcome
+from simulator.setup import StationSetup
+from tests.e2e.conftest import FASTEST
+from wijkstroom.running import (
+    RunOptions,
+    central_system,
+    find_meters,
+    new_ids,
+    ocpp_url,
+    opened_store,
+    simulated_street,
+    solving,
+)
+from wijkstroom.scene import Scene
+from wijkstroom.street import Street
+
+RESOLUTION_KWH = 0.002
+DOWN = timedelta(minutes=20)
+
+
+class Line:
+    """The way to the service, as long as there is one."""
+
+    def __init__(self) -> None:
+        self.url: str | None = None
+
+    async def connect(self, setup: StationSetup) -> Transport:
+        if self.url is None:
+            raise ConnectionRefusedError("nobody listens")
+        return await connect_websocket(self.url)(setup)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What stays when the service goes."""
+
+    scene: Scene
+    street: Street
+    clock: ScaledClock
+    executor: Executor
+    line: Line
+    database: str
+
+    @asynccontextmanager
+    async def serving(self, seed: int) -> AsyncIterator[Store]:
+        """Serve the street for the block; time waits until both ports accept."""
+        async with AsyncExitStack() as stack:
+            with self.clock.hold(0.0):
+                store = await stack.enter_async_context(opened_store(self.database))
+                new_id = new_ids(seed)
+                central = await stack.enter_async_context(
+                    central_system(
+                        self.street, store, self.clock, self.executor, new_id(), new_id, RunOptions()
+                    )
+                )
+                self.line.url = ocpp_url(central)
+            yield store
+            self.line.url = None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["public-duo-16", "public-duo-201", "bidirectional-duo-21"])
+async def test_a_restart_in_the_middle_of_sessions_loses_nothing(
+    scene_of: Callable[..., Scene], tmp_path: Path, model: str
+) -> None:
+    scene = scene_of(model, 3, 5.0)
+    clock, line = ScaledClock(scene.start, math.inf), Line()
+    stop_at = scene.start + timedelta(hours=3)
+    with solving() as executor:
+        async with simulated_street(scene, clock, line.connect) as simulated, clock.running():
+            clock.speed = FASTEST
+            street = find_meters(scene.street, simulated)
+            stage = Stage(scene, street, clock, executor, line, f"sqlite:///{tmp_path}/street.db")
+            async with stage.serving(1) as store:
+                await clock.sleep_until(stop_at)
+                before = {one.id: one for one in await read_sessions(store) if one.ended_at is None}
+            await clock.sleep_until(stop_at + DOWN)
+            async with stage.serving(2) as store:
+                record = await simulated.run_to_end()
+                stored = await read_sessions(store)
+                sequences = await store.read(read_sequences)
+                notices = await store.read(read_notices)
+
+    assert before, "sessions ran when the service stopped"
+    after = {one.id: one for one in stored}
+    assert set(before) <= set(after), "a session keeps its name"
+    assert all(after[one.id].transaction_id == one.transaction_id for one in before.values())
+    assert_each_session_once(scene, record.outcomes, stored)
+    assert not any(notices.values()), notices
+    if model != "public-duo-16":
+        assert len(sequences) == len(stored)
+    for numbers in sequences.values():
+        assert numbers == list(range(len(numbers))), "every event of a transaction, in order, once"
+
+
+def assert_each_session_once(
+    scene: Scene, outcomes: Sequence[SessionOutcome], stored: Sequence[StoredSession]
+) -> None:
+    by_id = {one.id: one for one in scene.fleet.sessions}
+    assert len(stored) == len(outcomes)
+    for outcome in outcomes:
+        session = by_id[outcome.session_id]
+        (own,) = [one for one in stored if is_of(one, session)]
+        assert (own.ended_at is not None) == outcome.ended
+        if outcome.ended:
+            assert own.imported_kwh == pytest.approx(outcome.import_kwh, abs=RESOLUTION_KWH)
+            assert own.exported_kwh == pytest.approx(outcome.export_kwh, abs=RESOLUTION_KWH)
+
+
+def is_of(stored: StoredSession, session: SimulatedSession) -> bool:
+    same_socket = (stored.station_id, stored.evse_id) == (session.station_id, session.evse_id)
+    return same_socket and abs(stored.started_at - session.arrival) < timedelta(minutes=1)
+
+
+async def read_sessions(store: Store) -> list[StoredSession]:
+    return await store.read(partial(list_sessions, limit=1000))
+
+
+def read_sequences(session: Session) -> dict[int, list[int]]:
+    numbers: dict[int, list[int]] = defaultdict(list)
+    query = select(TransactionEventRow.session_number, TransactionEventRow.seq_no)
+    for number, sequence in session.exec(query.order_by("session_number", "seq_no")):
+        numbers[number].append(sequence)
+    return numbers
+
+
+def read_notices(session: Session) -> dict[str, int]:
+    return {row.kind: row.count for row in session.exec(select(NoticeRow))}

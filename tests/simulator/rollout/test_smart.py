@@ -1,0 +1,80 @@
+"""The fast policy: limits hold, drivers are served, the bill falls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simulator.rollout.scenario import Control, Grid, Policy, Scenario
+from simulator.rollout.smart import Smart
+from simulator.rollout.year import Task, YearRun
+from tests.simulator.rollout.conftest import DATA, area, scenario
+
+
+def run(world: Scenario, policy: Policy) -> tuple[YearRun, Any]:
+    run = YearRun(Task(world, DATA, 2025, policy, 0, 1))
+    return run, run.run().tables
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[Policy, Any]:
+    world = scenario(area(households=900, poles=12))
+    return {policy: run(world, policy)[1] for policy in Policy}
+
+
+def total(tables: Any, table: str, column: str) -> float:
+    return float(tables[table][column].sum())
+
+
+def test_smart_charging_delivers_the_same_energy_cheaper(tables: dict[Policy, Any]) -> None:
+    before, after = tables[Policy.UNCONTROLLED], tables[Policy.SMART]
+    assert total(after, "areas", "metered_kwh") == pytest.approx(
+        total(before, "areas", "metered_kwh"), rel=0.02
+    )
+    assert total(after, "transformers", "money_eur") < total(before, "transformers", "money_eur")
+    short = total(after, "areas", "short_kwh") - total(before, "areas", "short_kwh")
+    assert short < 0.005 * total(before, "areas", "need_kwh")
+
+
+def test_only_v2g_discharges(tables: dict[Policy, Any]) -> None:
+    given = {policy: total(each, "areas", "discharged_kwh") for policy, each in tables.items()}
+    assert given[Policy.V2G] > 0
+    assert all(value == 0 for policy, value in given.items() if policy is not Policy.V2G)
+
+
+def test_policies_see_the_same_drivers(tables: dict[Policy, Any]) -> None:
+    for column in ("arrivals", "blocked", "sessions"):
+        assert len({total(each, "areas", column) for each in tables.values()}) == 1
+
+
+def test_energy_is_conserved_with_discharge(tables: dict[Policy, Any]) -> None:
+    areas = tables[Policy.V2G]["areas"]
+    left = areas["metered_kwh"] - areas["discharged_kwh"] - areas["lost_kwh"] - areas["stored_kwh"]
+    assert np.abs(left).max() < 1e-6
+
+
+def test_cars_never_take_the_expected_load_above_the_limit() -> None:
+    world = scenario(
+        area(households=150, poles=12, transformers=1, pv_kw=0.0), grid=Grid(transformer_kva=100.0)
+    )
+    run = YearRun(Task(world, DATA, 2025, Policy.SMART, 0, 1))
+    policy = run.kernel.policy
+    assert isinstance(policy, Smart)
+    load: dict[int, float] = {}
+    run.kernel.trace = lambda step, _, power: load.__setitem__(step, float(power.sum()))
+    run.kernel.run_until(96 * 10)
+    expected = run.network.expected_kw(0, 960, np.array([0]))[:, 0]
+    charging = {step: kw for step, kw in load.items() if step >= 0 and kw > 0}
+    # The forecast is kept in single precision.
+    assert all(kw + expected[step] <= policy.limit_kw + 1e-3 for step, kw in charging.items())
+    assert max(load.values()) > 10
+
+
+def test_who_declares_nothing_is_charged_at_once() -> None:
+    world = scenario(control=Control(declared_fraction=0.0, undeclared_hours=0.0))
+    smart, plain = (run(world, policy)[1] for policy in (Policy.SMART, Policy.UNCONTROLLED))
+    assert total(smart, "areas", "short_kwh") == pytest.approx(
+        total(plain, "areas", "short_kwh"), rel=0.1, abs=3.0
+    )

@@ -1,0 +1,445 @@
+"""The command line: `wijkstroom --help` teaches what there is.
+
+Commands import what they need when they run, so that help and version answer at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+import wijkstroom
+from grid.errors import DocumentError, Problem, WijkstroomError
+from wijkstroom import rollout
+
+BAD_INPUT = 2
+LOCAL_CSMS = "ws://127.0.0.1:9000/ocpp"
+
+EXAMPLES = """Open smart-charging and vehicle-to-grid control for a neighbourhood.
+
+[bold]A first look[/]  one street for a day: real stations on real sockets, a plan every quarter of an hour
+
+    wijkstroom demo
+
+[bold]Your own stations[/]  connect them to ws://HOST:9000/ocpp/STATION_ID
+
+    wijkstroom serve --try
+
+[bold]Your own planning problem[/]  one JSON document in, one checked plan out
+
+    wijkstroom plan problem.json --json
+
+[bold]Your city in ten years[/]  queues, transformers and policies with confidence intervals
+
+    wijkstroom rollout lombok-145 --out lombok --months 1
+
+[bold]Simulated stations[/]  on any central system, ours or another
+
+    wijkstroom simulate ws://127.0.0.1:9000/ocpp --hours 2
+"""
+
+app = typer.Typer(
+    name="wijkstroom",
+    help=EXAMPLES,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.add_typer(rollout.app, name="rollout")
+fleet_app = typer.Typer(help="Fleets of electric cars, as the simulator draws them.", no_args_is_help=True)
+app.add_typer(fleet_app, name="fleet")
+
+errors = Console(stderr=True)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", help="Street file (TOML); default: configs/lombok.toml as shipped."
+    ),
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="Everything random follows from this number.")]
+
+
+@app.command()
+def demo(
+    config: ConfigOption = None,
+    date: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="Local day; the run begins at 06:00.")
+    ] = "2024-06-11",  # type: ignore[assignment]  # parsed by the option itself
+    hours: Annotated[float, typer.Option(min=0.25, max=168.0, help="Simulated hours.")] = 24.0,
+    speed: Annotated[
+        float, typer.Option(min=1.0, help="Simulated seconds per real second, at the most.")
+    ] = 600.0,
+    seed: SeedOption = 1,
+    json_path: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="PATH", help="Also write the figures as JSON; - is stdout."),
+    ] = None,
+    picture_path: Annotated[
+        Path | None, typer.Option("--picture", metavar="PATH", help="Also draw the day as an SVG picture.")
+    ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Afterwards keep stations and service connected, at speed 1.")
+    ] = False,
+    http_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="API and live page; 0 is any free port.")
+    ] = 0,
+) -> None:
+    """Run one street for a day and say what planning was worth.
+
+    Charging stations (simulated hardware, real OCPP over real sockets) are
+    charged and discharged by a plan against sun, prices and a transformer
+    limit. The same sessions are then replayed uncontrolled, by equal share
+    and by earliest deadline, and one table compares them.
+
+    [bold]Examples[/]
+
+        wijkstroom demo
+        wijkstroom demo --hours 2 --json figures.json
+        wijkstroom demo --date 2024-01-16 --seed 7
+        wijkstroom demo --serve     (then open the live page that it prints)
+    """
+    from wijkstroom.demo import DemoOptions, run_demo  # noqa: PLC0415
+
+    options = DemoOptions(
+        config=config,
+        date=date.date(),
+        hours=hours,
+        speed=speed,
+        seed=seed,
+        json_path=json_path,
+        picture_path=picture_path,
+        serve=serve,
+        http_port=http_port,
+    )
+    with reported_errors():
+        run_demo(options)
+
+
+@app.command()
+def serve(
+    config: ConfigOption = None,
+    db: Annotated[
+        str | None, typer.Option(metavar="URL", help="Database, for example sqlite:///wijkstroom.db.")
+    ] = None,
+    ocpp_port: Annotated[int, typer.Option(min=0, max=65535, help="Port for charging stations.")] = 9000,
+    http_port: Annotated[int, typer.Option(min=0, max=65535, help="Port for API and live page.")] = 8080,
+    try_out: Annotated[
+        bool,
+        typer.Option(
+            "--try", help="Loopback only, any station id, no passwords, a database that is thrown away."
+        ),
+    ] = False,
+) -> None:
+    """Run the central system for real stations.
+
+    Stations connect to ws://HOST:9000/ocpp/STATION_ID (OCPP 1.6, 2.0.1, 2.1),
+    the API is under http://HOST:8080/api/v1 with `Authorization: Bearer TOKEN`;
+    the token is printed when both ports accept.
+
+    [bold]Examples[/]
+
+        wijkstroom serve --try
+        wijkstroom serve --config my-street.toml --db sqlite:////var/lib/wijkstroom/street.db
+    """
+    from wijkstroom.serve import ServeOptions, run_serve  # noqa: PLC0415
+
+    options = ServeOptions(config=config, db=db, ocpp_port=ocpp_port, http_port=http_port, try_out=try_out)
+    with reported_errors():
+        run_serve(options)
+
+
+@app.command()
+def plan(
+    problem: Annotated[Path, typer.Argument(metavar="PROBLEM.json", help="The problem; - reads stdin.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the whole plan as JSON and nothing else.")
+    ] = False,
+) -> None:
+    """Plan one site: a JSON document in, a checked plan out.
+
+    Prices, base load, sun, limits and vehicles go in; power per vehicle and
+    step, costs, a proven bound and an explanation come out. A document with
+    mistakes ends with exit code 2 and a list of all of them.
+
+    [bold]Examples[/]
+
+        wijkstroom plan problem.json
+        wijkstroom plan problem.json --json > plan.json
+    """
+    from wijkstroom.plan import run_plan  # noqa: PLC0415
+
+    with reported_errors():
+        run_plan(problem, as_json=as_json)
+
+
+@app.command()
+def simulate(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL|FLEET.toml",
+            help="A central system, for the street of --config; or a fleet file, for the system of --csms.",
+        ),
+    ] = LOCAL_CSMS,
+    csms: Annotated[
+        str, typer.Option(metavar="URL", help="Fleet file: central system, to which /STATION_ID is added.")
+    ] = LOCAL_CSMS,
+    config: ConfigOption = None,
+    date: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="Street: local day to simulate from 06:00; default: now, at speed 1."
+        ),
+    ] = None,
+    hours: Annotated[float, typer.Option(min=0.001, help="Length; of the wall for a fleet file.")] = 24.0,
+    speed: Annotated[
+        float,
+        typer.Option(
+            min=1.0,
+            help="Street: simulated seconds per real second. Fleet file: how much faster people come and "
+            "go, while clocks and power stay real.",
+        ),
+    ] = 1.0,
+    seed: SeedOption = 1,
+    stations: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="How many stations: the first of the street, or of the fleet in proportion."
+        ),
+    ] = None,
+    scenario: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Fleet file: faults and quirks to switch on.")
+    ] = None,
+    control: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, metavar="PORT", help="Fleet file: serve the control page; 0 is any port."
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Fleet file: also write the report as JSON.")
+    ] = None,
+) -> None:
+    """Connect simulated stations to any central system: ours or another.
+
+    With an address the default street (or that of --config) is simulated on
+    it; with a fleet file as many stations as it names, with faults, quirks
+    and a page to break things by hand.
+
+    [bold]Examples[/]
+
+        wijkstroom simulate ws://127.0.0.1:9000/ocpp --hours 1
+        wijkstroom simulate ws://csms.example/steve/websocket/CentralSystemService --stations 4
+        wijkstroom simulate utrecht.toml --csms ws://127.0.0.1:9000/ocpp --stations 50 --speed 60
+        wijkstroom simulate utrecht.toml --scenario rough-day.toml --control 8099
+    """
+    with reported_errors():
+        if target.endswith(".toml"):
+            from wijkstroom.simulate_fleet import FleetOptions, run_fleet  # noqa: PLC0415
+
+            run_fleet(
+                FleetOptions(Path(target), csms, stations, hours, speed, seed, scenario, control, report)
+            )
+            return
+        from wijkstroom.simulate import SimulateOptions, run_simulate  # noqa: PLC0415
+
+        refuse_fleet_options(scenario=scenario, control=control, report=report)
+        run_simulate(
+            SimulateOptions(
+                address=target,
+                config=config,
+                date=date.date() if date else None,
+                hours=hours,
+                speed=speed,
+                seed=seed,
+                stations=stations,
+            )
+        )
+
+
+def refuse_fleet_options(**options: object) -> None:
+    """Refuse options that only a fleet file has a use for.
+
+    Raises
+    ------
+    DocumentError
+        With every one that was given.
+    """
+    problems = [
+        Problem(f"--{name}", "belongs to a fleet file: name one instead of an address, like utrecht.toml")
+        for name, value in options.items()
+        if value is not None
+    ]
+    if problems:
+        raise DocumentError("simulate", problems)
+
+
+@fleet_app.command("describe")
+def fleet_describe(
+    draws: Annotated[int, typer.Option(min=1000, help="Plug-ins drawn of each place.")] = 50_000,
+    year: Annotated[float, typer.Option(min=2010, max=2100, help="Year of the mix of cars.")] = 2025,
+    seed: SeedOption = 1,
+    workplace: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="Real workplace sessions (Asensio et al.) to compare with."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the figures as JSON and nothing else.")
+    ] = False,
+) -> None:
+    """Draw home, public and work plug-ins and say how they compare with the data.
+
+    [bold]Examples[/]
+
+        wijkstroom fleet describe
+        wijkstroom fleet describe --year 2030 --json
+    """
+    from wijkstroom.fleet import DescribeOptions, describe, print_description  # noqa: PLC0415
+
+    with reported_errors():
+        document = describe(DescribeOptions(draws, year, seed, workplace=workplace))
+        if as_json:
+            print_json(document)
+        else:
+            print_description(document)
+
+
+@app.command()
+def settle(
+    meter: Annotated[
+        Path, typer.Argument(metavar="METER.csv", help="Quarters: utc_start,import_kwh,export_kwh.")
+    ],
+    tariff: Annotated[Path, typer.Option(help="Tariff sheet, like configs/tariffs/stedin-2026.toml.")],
+    contract: Annotated[Path, typer.Option(help="Contract, like configs/contracts/ms-ls-100kw.toml.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the bill as JSON and nothing else.")] = False,
+) -> None:
+    """Settle a meter under a tariff and a contract: a bill line by line.
+
+    Names of shipped files work without a path. A fourth column baseline_kwh
+    gives the import that was expected without steering, for rewards.
+
+    [bold]Examples[/]
+
+        wijkstroom settle year.csv --tariff stedin-2026.toml --contract ms-ls-100kw.toml
+        wijkstroom settle year.csv --tariff my-tariff.toml --contract my-contract.toml --json
+    """
+    from wijkstroom.resources import find_config  # noqa: PLC0415
+    from wijkstroom.settle import run_settle  # noqa: PLC0415
+
+    with reported_errors():
+        run_settle(meter, find_config("tariffs", tariff), find_config("contracts", contract), as_json=as_json)
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="Which one; without a name all are listed.")] = "",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the document as JSON and nothing else.")
+    ] = False,
+    site_days: Annotated[
+        int | None, typer.Option("--site-days", min=1, help="For faults: how many streets and days.")
+    ] = None,
+) -> None:
+    """Measure, against what was measured in the same run; results are kept in docs/results.
+
+    [bold]Examples[/]
+
+        wijkstroom bench
+        wijkstroom bench loop --json
+        wijkstroom bench faults --site-days 20 --json
+    """
+    from wijkstroom.bench import run_bench  # noqa: PLC0415
+
+    with reported_errors():
+        run_bench(name, as_json=as_json, site_days=site_days)
+
+
+@app.command()
+def prove(
+    seed: SeedOption = 1,
+    faults: Annotated[int, typer.Option(min=0, help="How many faults happen.")] = 100,
+    hours: Annotated[float, typer.Option(min=0.25, max=24.0, help="Length, from 06:00 local time.")] = 24.0,
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", help="Only faults of this class; may be repeated.")
+    ] = None,
+    guard_off: Annotated[bool, typer.Option("--guard-off", help="Without the guard: should fail.")] = False,
+) -> None:
+    """Run one small street for a day in virtual time while everything fails, and judge its limits.
+
+    Street, day, people and faults follow from the seed: a failing one is
+    seen again by the same command. Exit status 1 when a limit was not kept.
+
+    [bold]Examples[/]
+
+        wijkstroom prove --seed 7
+        wijkstroom prove --seed 7 --kind LinkDown --kind ServiceDies --hours 6
+        wijkstroom prove --seed 7 --guard-off
+    """
+    from wijkstroom.proving.report import prove_seed  # noqa: PLC0415
+
+    with reported_errors():
+        kept = prove_seed(seed, faults, hours, kind or [], guarded=not guard_off)
+    raise typer.Exit(0 if kept else 1)
+
+
+@app.command()
+def configuration() -> None:
+    """Print the reference of all configuration files as Markdown."""
+    from wijkstroom.configuration import render_configuration  # noqa: PLC0415
+
+    typer.echo(render_configuration(), nl=False)
+
+
+@app.command()
+def version(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Also the packages that figures depend on.")
+    ] = False,
+) -> None:
+    """Print the version."""
+    if as_json:
+        from wijkstroom.bench.frame import versions  # noqa: PLC0415
+
+        print_json(versions())
+    else:
+        typer.echo(wijkstroom.__version__)
+
+
+def print_json(document: Any) -> None:
+    """Print a document as JSON on stdout, undecorated."""
+    import json  # noqa: PLC0415
+
+    typer.echo(json.dumps(document, indent=2, allow_nan=False))
+
+
+@contextmanager
+def reported_errors() -> Iterator[None]:
+    """Print errors that a user can mend as a list, and end with exit code 2."""
+    try:
+        yield
+    except DocumentError as error:
+        errors.print(
+            f"[bold red]{error.source}[/] is refused, {len(error.problems)} error(s):",
+            highlight=False,
+            soft_wrap=True,
+        )
+        for problem in error.problems:
+            errors.print(f"  - {problem}", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(BAD_INPUT) from error
+    except WijkstroomError as error:
+        errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(BAD_INPUT) from error
+
+
+def main() -> None:
+    """Entry point of the `wijkstroom` command."""
+    app()

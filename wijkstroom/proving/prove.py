@@ -1,0 +1,129 @@
+"""One site-day with faults, from a seed: run it, judge it, say how to see it again."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from csms.state.store import open_store
+from wijkstroom.proving.faults import KINDS, Fault, Planned, draw_faults, let_happen
+from wijkstroom.proving.judge import Violation, delivered_kwh, energy_cost_eur, list_violations
+from wijkstroom.proving.site import HOURS, draw_site
+from wijkstroom.proving.stand import Stand
+from wijkstroom.proving.virtual import run_virtually
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One site-day to be run.
+
+    Parameters
+    ----------
+    seed
+        Of street, day, people and faults.
+    faults
+        How many happen.
+    kinds
+        Classes of them.
+    guarded
+        Whether the guard is on.
+    hours
+        Length, from 06:00 local time on [h].
+    planned
+        Exactly these faults instead of drawn ones.
+    """
+
+    seed: int
+    faults: int = 100
+    kinds: tuple[type[Fault], ...] = KINDS
+    guarded: bool = True
+    hours: float = HOURS
+    planned: tuple[Planned, ...] | None = None
+
+    @property
+    def command(self) -> str:
+        """How to see it again."""
+        parts = [f"wijkstroom prove --seed {self.seed} --faults {self.faults} --hours {self.hours:g}"]
+        if self.kinds != KINDS:
+            parts += [f"--kind {kind.__name__}" for kind in self.kinds]
+        return " ".join(parts if self.guarded else [*parts, "--guard-off"])
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a site-day came to.
+
+    Parameters
+    ----------
+    trial
+        What was run.
+    faults
+        How many began.
+    violations
+        Limits that were not kept.
+    uncontrollable_kwh
+        Above limits with charging at zero [kWh].
+    delivered_kwh, cost_eur
+        What the cars got, and what the street's energy cost.
+    stations, writes, plans
+        Stations, profiles that were sent to them, plans that the last run of the service made.
+    highest_charge_s, highest_discharge_s
+        When the sockets drew most and least together [s after the begin].
+    """
+
+    trial: Trial
+    faults: int
+    violations: tuple[Violation, ...]
+    uncontrollable_kwh: float
+    delivered_kwh: float
+    cost_eur: float
+    stations: int
+    writes: int
+    plans: int
+    highest_charge_s: int
+    highest_discharge_s: int
+
+
+def run_trial(trial: Trial) -> Verdict:
+    """Run a site-day on a virtual loop of its own.
+
+    Parameters
+    ----------
+    trial
+        What to run.
+    """
+    return run_virtually(_run(trial))
+
+
+async def _run(trial: Trial) -> Verdict:
+    site = draw_site(trial.seed, trial.hours)
+    ids = [setup.id for setup in site.scene.setups]
+    planned = trial.planned
+    if planned is None:
+        planned = tuple(draw_faults(trial.kinds, ids, trial.faults, site.scene.seconds, trial.seed))
+    store = open_store("sqlite://", inline=True)
+    stand = Stand(site, store, guarded=trial.guarded)
+    plans = 0
+    try:
+        async with stand.running():
+            failing = asyncio.create_task(let_happen(planned, stand))
+            record = await stand.street.run_to_end()
+            plans = 0 if stand.loop is None else stand.loop.plans
+            failing.cancel()
+            await asyncio.gather(failing, return_exceptions=True)
+    finally:
+        await store.close()
+    total_kw = stand.street.world.truth.power_kw.sum(axis=0)
+    return Verdict(
+        trial,
+        len(planned),
+        list_violations(record),
+        record.limits.uncontrollable_kwh,
+        delivered_kwh(record),
+        energy_cost_eur(site, record),
+        len(ids),
+        stand.writes,
+        plans,
+        int(total_kw.argmax()),
+        int(total_kw.argmin()),
+    )
