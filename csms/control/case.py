@@ -71,7 +71,8 @@ def build_case(
     steps = plan_grid(now, catalogue.service.horizon_h)
     sessions = [session for _, session in running]
     meters = {name: one for name, one in state.meters.items() if name not in watch.doubted}
-    nowcast = compute_nowcast(now, steps.starts, grid, catalogue.service.meters, meters, sessions, memory.told)
+    config = catalogue.service.meters
+    nowcast = compute_nowcast(now, steps.starts, grid, config, meters, sessions, memory.told)
     horizon = now + timedelta(hours=catalogue.service.horizon_h)
     return build_problem(
         now,

@@ -216,6 +216,21 @@ def _share(
     return fairness.sharing({name: float(share[0]) for name, share in shares.items()}), floors
 
 
+def _build_evs(
+    now: datetime,
+    steps: TimeGrid,
+    grid: GridSide,
+    sessions: Sequence[PlannedSession],
+    floors: Mapping[str, Floats],
+    service: ServiceConfig,
+) -> tuple[Ev, ...]:
+    """Build the problem's cars; energy left at departure is worth the lowest price that follows it."""
+    worth = lowest_later_eur_per_kwh(grid.prices, steps, now)
+    return tuple(
+        build_ev(each, floors.get(each.id), steps, float(worth[each.last_step]), service) for each in sessions
+    )
+
+
 def _rooms(groups: Sequence[Group]) -> list[GroupHeadroom]:
     """Return the import side of groups for equal sharing: the lowest of their limits over the steps."""
     return [
