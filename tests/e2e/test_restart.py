@@ -127,7 +127,7 @@ def assert_each_session_once(
     """Compare socket by socket, in order of time."""
     by_id = {one.id: one for one in scene.fleet.sessions}
     true = sorted(outcomes, key=lambda one: key_of(by_id[one.session_id]))
-    own = sorted(stored, key=lambda one: (one.station_id, one.evse_id, one.started_at))
+    own = sorted(stored, key=lambda one: (one.station_id, one.evse_id or 0, one.started_at))
     assert [socket_of(one) for one in own] == [socket_of(by_id[one.session_id]) for one in true]
     for outcome, session in zip(true, own, strict=True):
         assert (session.ended_at is not None) == outcome.ended
@@ -136,7 +136,7 @@ def assert_each_session_once(
             assert session.exported_kwh == pytest.approx(outcome.export_kwh, abs=RESOLUTION_KWH)
 
 
-def socket_of(one: StoredSession | SimulatedSession) -> tuple[str, int]:
+def socket_of(one: StoredSession | SimulatedSession) -> tuple[str, int | None]:
     return one.station_id, one.evse_id
 
 
