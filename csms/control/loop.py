@@ -55,8 +55,10 @@ logger = logging.getLogger(__name__)
 
 # Seconds of the street's time that may pass while a plan is made and sent.
 PLAN_ALLOWANCE_S = 5.0
-# An order that was not taken is planned again after so long.
+# An order that was not taken is planned again after so long; one for which there is no room somewhat later:
+# whatever frees room asks for a plan by itself.
 RETRY = timedelta(seconds=60)
+RETRY_WITHHELD = timedelta(seconds=300)
 
 # What asks for a plan soon, and the word for it in the plan's record.
 _REASONS: dict[type[Any], str] = {
@@ -224,7 +226,8 @@ class ControlLoop:
                 _names(done.doubtful),
                 len(done.withheld),
             )
-            self._alarm.set(self._clock.now() + RETRY, "retry")
+            untaken = done.refused or done.doubtful
+            self._alarm.set(self._clock.now() + (RETRY if untaken else RETRY_WITHHELD), "retry")
 
     def _record(self, trigger: str, at: datetime, case: PlanningCase, plan: Plan) -> PlanRecord:
         return PlanRecord(

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from csms.control.ledger import EvseKey
+from csms.control.dispatch import Dispatched
+from csms.control.ledger import EvseKey, Order
 from csms.control.loop import ControlLoop
 from csms.ocpp.vocabulary import (
     Accepted,
@@ -222,6 +223,24 @@ async def test_a_plan_that_a_station_does_not_take_is_tried_again(
         it.stations.outcome = Accepted({})
         await it.clock.advance(61)
         assert len(it.stations.profiles(ProfilePurpose.TX)) == tried + 1
+
+
+async def test_an_order_without_room_is_tried_again_after_five_minutes(
+    catalogue: Catalogue, grid: GridSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def withhold(orders: tuple[Order, ...], *_: object) -> Dispatched:
+        return Dispatched(withheld=orders)
+
+    monkeypatch.setattr("csms.control.loop.dispatch", withhold)
+    async with street(catalogue, grid) as it:
+        await it.boot()
+        await it.plug_in()
+        await it.clock.advance(catalogue.service.replan_delay_s + 1)
+        plans = it.loop.plans
+        await it.clock.advance(290)
+        assert it.loop.plans == plans
+        await it.clock.advance(10)
+        assert it.loop.plans == plans + 1
 
 
 async def test_two_cars_on_a_pole_stay_under_its_fuse(catalogue: Catalogue, grid: GridSide) -> None:
