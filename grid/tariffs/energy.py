@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,10 +16,19 @@ from numpy.typing import NDArray
 from grid.csvfile import parse_rows, read_csv, refuse
 from grid.errors import Problem, WijkstroomError
 from grid.tariffs.network import NetworkTariff
-from grid.timegrid import QUARTER, QUARTERS_PER_DAY, local_midnight, quarter_number, quarters_of_local_day
+from grid.tariffs.outlook import MEMORY_DAYS, PriceOutlook
+from grid.timegrid import (
+    QUARTER,
+    QUARTERS_PER_DAY,
+    TimeGrid,
+    local_midnight,
+    quarter_number,
+    quarters_of_local_day,
+)
 
 KWH_PER_MWH = 1000.0
-FORECAST_DAYS = 7
+# Prices that ended longer ago say nothing of the shape of a day.
+MOST_AGE = timedelta(days=7)
 _COLUMNS = ["utc_start", "eur_per_mwh"]
 _QUARTER_S = 900
 _HOUR_QUARTERS = 4
@@ -90,6 +99,47 @@ class PriceSeries:
             )
         return self.values_eur_per_kwh[index]
 
+    def joined(self, newer: PriceSeries) -> PriceSeries:
+        """Return this series with another laid over it and beyond its end; its own part before stays.
+
+        Raises
+        ------
+        PriceMissingError
+            When there is a hole between the two.
+        """
+        if newer.first_quarter < self.first_quarter:
+            return newer.joined(self).joined(newer) if newer.end < self.end else newer
+        kept = newer.first_quarter - self.first_quarter
+        if kept > len(self.values_eur_per_kwh):
+            raise PriceMissingError(
+                f"prices are known until {self.end.isoformat()}, the new ones begin at "
+                f"{newer.start.isoformat()}: send what lies between too"
+            )
+        rest = self.values_eur_per_kwh[kept + len(newer.values_eur_per_kwh) :]
+        values = (self.values_eur_per_kwh[:kept], newer.values_eur_per_kwh, rest)
+        return PriceSeries(self.first_quarter, np.concatenate(values))
+
+    def profiles(self, days: Sequence[date], tz: ZoneInfo) -> NDArray[np.float64]:
+        """Return the price of every quarter of the wall clock of local days, shape (days, 96) [EUR/kWh].
+
+        A quarter that comes twice on a day has the mean of both; one that does not come, or lies outside the
+        series, is NaN.
+        """
+        return np.array([self._profile(quarters_of_local_day(day, tz), tz) for day in days])
+
+    def _profile(self, grid: TimeGrid, tz: ZoneInfo) -> NDArray[np.float64]:
+        first = quarter_number(grid.start) - self.first_quarter
+        at = np.arange(first, first + grid.steps)
+        inside = (at >= 0) & (at < len(self.values_eur_per_kwh))
+        values = np.where(inside, self.values_eur_per_kwh[np.where(inside, at, 0)], np.nan)
+        if grid.steps == QUARTERS_PER_DAY:
+            return np.asarray(values)
+        quarters = _local_quarters(grid.starts, tz)
+        sums, counts = (
+            np.bincount(quarters, weights, QUARTERS_PER_DAY) for weights in (values, np.ones(grid.steps))
+        )
+        return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
 
 def _parse_row(cells: tuple[str, ...]) -> tuple[int, float]:
     """Return quarter number and price."""
@@ -117,9 +167,11 @@ def _row_lengths(rows: Sequence[tuple[int, int]], problems: list[Problem]) -> It
     yield length
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class PriceBook:
     """The prices that a street pays and receives, all excluding VAT.
+
+    Its series is the one thing of a street that grows while the service runs; see `renew`.
 
     Parameters
     ----------
@@ -135,6 +187,9 @@ class PriceBook:
         What the supplier keeps of exported energy [EUR/kWh].
     tariff
         Its transport price is part of the import price; None for no such charge.
+    most_age
+        How long after the last known price the forecast keeps a day's shape; later it is the mean, so that
+        nothing is moved about for prices of long ago.
     """
 
     series: PriceSeries
@@ -143,7 +198,23 @@ class PriceBook:
     energy_tax_eur_per_kwh: float = 0.0
     export_fee_eur_per_kwh: float = 0.0
     tariff: NetworkTariff | None = None
-    _profiles: dict[datetime, NDArray[np.float64]] = field(default_factory=dict, init=False, repr=False)
+    most_age: timedelta = MOST_AGE
+    _outlooks: dict[datetime, PriceOutlook] = field(default_factory=dict, init=False, repr=False)
+
+    def renew(self, newer: PriceSeries) -> None:
+        """Take prices that were published: they replace what was known of their quarters.
+
+        Raises
+        ------
+        PriceMissingError
+            When there is a hole before them; nothing changes then.
+        """
+        self.series = self.series.joined(newer)
+        self._outlooks.clear()
+
+    def is_stale(self, known_at: datetime) -> bool:
+        """Say whether the last known price is so old that forecasts have no shape any more."""
+        return known_at - self.series.end > self.most_age
 
     def known_until(self, known_at: datetime) -> datetime:
         """Return the instant up to which day-ahead prices are published at a moment (UTC).
@@ -160,9 +231,8 @@ class PriceBook:
     ) -> NDArray[np.float64]:
         """Return the day-ahead price of each quarter as it is known at a moment [EUR/kWh].
 
-        Quarters that are not yet published are forecast: the mean of the same quarter of the local day over
-        the last seven published days. Before prices are published for the first time there is nothing to
-        forecast from.
+        Quarters that are not yet published are forecast (`grid.tariffs.outlook`); a series that ended too
+        long ago gives their mean. Before the first price there is nothing to forecast from.
 
         Parameters
         ----------
@@ -185,7 +255,7 @@ class PriceBook:
         is_later = np.array([start >= until for start in starts], dtype=np.bool_)
         prices[~is_later] = self.series.at(published)
         if later:
-            prices[is_later] = self._typical_day(until)[_local_quarters(later, self.tz)]
+            prices[is_later] = self._forecast(later, until, known_at)
         return prices
 
     def import_price_eur_per_kwh(
@@ -207,31 +277,33 @@ class PriceBook:
         """
         return self.day_ahead_eur_per_kwh(starts, known_at) - self.export_fee_eur_per_kwh
 
-    def _typical_day(self, until: datetime) -> NDArray[np.float64]:
-        """Mean price of each local quarter of the day over the days before ``until``, shape (96,)."""
-        if until not in self._profiles:
-            self._profiles[until] = self._compute_typical_day(until)
-        return self._profiles[until]
+    def _forecast(
+        self, starts: Sequence[datetime], until: datetime, known_at: datetime
+    ) -> NDArray[np.float64]:
+        outlook = self._outlooks.get(until) or self._outlooks.setdefault(until, self._look_out(until))
+        if self.is_stale(known_at):
+            return np.full(len(starts), outlook.level)
+        quarters = _local_quarters(starts, self.tz)
+        days = [start.astimezone(self.tz).date() for start in starts]
+        profiles = {day: outlook.day(day) for day in dict.fromkeys(days)}
+        return np.array([profiles[day][quarter] for day, quarter in zip(days, quarters, strict=True)])
 
-    def _compute_typical_day(self, until: datetime) -> NDArray[np.float64]:
-        last = (until - QUARTER).astimezone(self.tz).date()
-        starts = [
-            start
-            for back in range(FORECAST_DAYS)
-            for start in quarters_of_local_day(last - timedelta(days=back), self.tz).starts
-            if self.series.start <= start < until
-        ]
-        if not starts:
-            begin = self.series.start.isoformat()
+    def _look_out(self, until: datetime) -> PriceOutlook:
+        """Return the forecast from everything that is known up to an instant."""
+        begin = self.series.start
+        if until <= begin:
             raise PriceMissingError(
-                f"no price is known before {until.isoformat()}: the series begins {begin}"
+                f"no price is known before {until.isoformat()}: the series begins {begin.isoformat()}"
             )
-        prices, quarters = self.series.at(starts), _local_quarters(starts, self.tz)
-        sums = np.bincount(quarters, prices, QUARTERS_PER_DAY)
-        counts = np.bincount(quarters, minlength=QUARTERS_PER_DAY)
-        # A series that has just begun may lack some quarters of the day: their best guess is the mean of
-        # the others.
-        return np.where(counts > 0, sums / np.maximum(counts, 1), prices.mean())
+        last = (until - QUARTER).astimezone(self.tz).date()
+        first = max(begin.astimezone(self.tz).date(), last - timedelta(days=MEMORY_DAYS - 1))
+        days = tuple(first + timedelta(days=offset) for offset in range((last - first).days + 1))
+        # Rows after `until` are either not published or beyond the series; both are no knowledge.
+        known = PriceSeries(
+            self.series.first_quarter,
+            self.series.values_eur_per_kwh[: quarter_number(until) - self.series.first_quarter],
+        )
+        return PriceOutlook(days, known.profiles(days, self.tz))
 
 
 def _local_quarters(starts: Sequence[datetime], tz: ZoneInfo) -> NDArray[np.int64]:

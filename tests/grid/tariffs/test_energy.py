@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from grid.errors import DocumentError
 from grid.tariffs.energy import PriceBook, PriceMissingError, PriceSeries
 from grid.tariffs.network import load_sheet
-from grid.timegrid import QUARTER, TimeGrid, local_midnight, quarters_of_local_day
+from grid.tariffs.outlook import DayKind, kind_of, score_forecasts
+from grid.timegrid import QUARTER, TimeGrid, local_midnight, quarter_number, quarters_of_local_day
 
 ROOT = Path(__file__).parents[3]
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -175,16 +176,13 @@ def test_tomorrow_is_known_from_one_o_clock(book: PriceBook, at: datetime, until
     assert book.known_until(at.astimezone(UTC)) == until
 
 
-def test_published_prices_are_exact_and_later_ones_are_the_week_s_mean(book: PriceBook) -> None:
+def test_published_prices_are_exact_and_later_ones_are_forecast(book: PriceBook) -> None:
     at = local(JUNE_11, 6)
     starts = TimeGrid(at, QUARTER, 36 * 4).starts
     prices = book.day_ahead_eur_per_kwh(starts, at)
     truth = book.day_ahead_eur_per_kwh(starts)
     today = np.array([start < book.known_until(at) for start in starts])
     assert np.array_equal(prices[today], truth[today])
-    noon = starts.index(local(date(2024, 6, 12), 14).astimezone(UTC))
-    week = [local(JUNE_11 - timedelta(days=back), 14) for back in range(7)]
-    assert prices[noon] == pytest.approx(book.series.at(week).mean())
     assert not np.allclose(prices[~today], truth[~today])
 
 
@@ -231,8 +229,78 @@ def test_before_the_first_price_there_is_no_forecast(book: PriceBook) -> None:
         book.day_ahead_eur_per_kwh([early + timedelta(days=9)], early)
 
 
-def test_days_with_a_doubled_hour_do_not_shift_the_forecast(book: PriceBook) -> None:
-    at = local(date(2024, 10, 28), 6)
-    prices = book.day_ahead_eur_per_kwh([local(date(2024, 10, 29), 8)], at)
-    week = [local(date(2024, 10, 28) - timedelta(days=back), 8) for back in range(7)]
-    assert prices[0] == pytest.approx(book.series.at(week).mean())
+def test_a_workday_after_workdays_is_half_yesterday_and_half_the_week(book: PriceBook) -> None:
+    days = [JUNE_11 - timedelta(days=back) for back in range(28)]
+    profiles = book.series.profiles(days, AMSTERDAM)
+    workdays = [kind_of(day) is DayKind.WORKDAY for day in days]
+    departure = profiles[workdays].mean(axis=0) - profiles.mean(axis=0)
+    expected = profiles[0] / 2 + profiles[:7].mean(axis=0) / 2 + departure / 4
+    tomorrow = quarters_of_local_day(JUNE_11 + timedelta(days=1), AMSTERDAM).starts
+    assert book.day_ahead_eur_per_kwh(tomorrow, local(JUNE_11, 6)) == pytest.approx(expected)
+
+
+def test_days_with_a_doubled_or_a_missing_hour_do_not_shift_the_forecast() -> None:
+    hours = np.arange(48 * 366) // 2 % 24  # of the wall clock, in halves
+    for change in (date(2024, 10, 27), date(2024, 3, 31)):
+        days = [change + timedelta(days=offset) for offset in range(-9, 3)]
+        starts = [start for day in days for start in quarters_of_local_day(day, AMSTERDAM).starts]
+        values = np.array([float(hours[2 * start.astimezone(AMSTERDAM).hour]) for start in starts])
+        book = PriceBook(PriceSeries(int(starts[0].timestamp()) // 900, values), AMSTERDAM)
+        at = local(change + timedelta(days=1), 6)
+        later = quarters_of_local_day(change + timedelta(days=2), AMSTERDAM).starts
+        assert np.allclose(book.day_ahead_eur_per_kwh(later, at), np.repeat(np.arange(24.0), 4))
+
+
+def test_the_forecast_is_better_than_naive_ones_in_a_year_it_was_not_made_for(dutch: PriceSeries) -> None:
+    days = [date(2023, 11, 20) + timedelta(days=offset) for offset in range(400)]
+    scores = score_forecasts(days, dutch.profiles(days, AMSTERDAM), year=2024)
+    best = min(score.rmse_eur_per_mwh for name, score in scores.items() if name != "forecast")
+    assert scores["forecast"].rmse_eur_per_mwh < 0.9 * best
+    assert scores["forecast"].mae_eur_per_mwh == pytest.approx(21.87, abs=0.01)
+
+
+# new prices, old prices
+
+
+def test_renewed_prices_count_at_once(dutch: PriceSeries) -> None:
+    book = PriceBook(dutch, AMSTERDAM)
+    at = local(date(2024, 12, 31), 20)
+    tomorrow = quarters_of_local_day(date(2025, 1, 1), AMSTERDAM)
+    before = book.day_ahead_eur_per_kwh(tomorrow.starts, at)
+    book.renew(PriceSeries(quarter_number(tomorrow.start), np.full(96, 0.123)))
+    assert np.allclose(book.day_ahead_eur_per_kwh(tomorrow.starts, at), 0.123)
+    assert not np.allclose(before, 0.123)
+    assert book.series.start == dutch.start
+    assert book.known_until(at) == tomorrow.end
+
+
+def test_prices_with_a_hole_before_them_change_nothing(dutch: PriceSeries) -> None:
+    book = PriceBook(dutch, AMSTERDAM)
+    late = PriceSeries(quarter_number(dutch.end) + 1, np.ones(4))
+    with pytest.raises(PriceMissingError, match="send what lies between"):
+        book.renew(late)
+    assert book.series is dutch
+
+
+@given(st.integers(-50, 50), st.integers(1, 60))
+def test_joined_series_hold_the_newer_price_where_both_have_one(offset: int, length: int) -> None:
+    older, newer = PriceSeries(1000, np.zeros(48)), PriceSeries(1000 + offset, np.ones(length))
+    first, end = min(1000, 1000 + offset), max(1048, 1000 + offset + length)
+    if offset > 48 or offset + length < 0:
+        with pytest.raises(PriceMissingError):
+            older.joined(newer)
+        return
+    joined = older.joined(newer)
+    expected = np.zeros(end - first)
+    expected[1000 + offset - first : 1000 + offset - first + length] = 1.0
+    assert joined.first_quarter == first
+    assert np.array_equal(joined.values_eur_per_kwh, expected)
+
+
+def test_prices_of_long_ago_have_no_shape(dutch: PriceSeries) -> None:
+    book = PriceBook(dutch, AMSTERDAM, most_age=timedelta(days=7))
+    for days, shaped in ((6, True), (8, False)):
+        at = dutch.end + timedelta(days=days)
+        assert book.is_stale(at) is not shaped
+        forecast = book.day_ahead_eur_per_kwh(TimeGrid(at, QUARTER, 96).starts, at)
+        assert bool(np.ptp(forecast) > 0.0) is shaped

@@ -1,0 +1,41 @@
+"""`wijkstroom prices`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from wijkstroom.cli import app
+
+
+def test_the_forecast_is_scored_beside_naive_ones(tmp_path: Path) -> None:
+    rows = [
+        f"2024-01-{day:02d}T{hour:02d}:00Z,{50 + hour + 5 * (day % 3)}"
+        for day in range(1, 32)
+        for hour in range(24)
+    ]
+    path = tmp_path / "prices.csv"
+    path.write_text("utc_start,eur_per_mwh\n" + "\n".join(rows) + "\n")
+    result = CliRunner().invoke(app, ["prices", "score", "--file", str(path), "--json"])
+    assert result.exit_code == 0, result.output
+    scores = json.loads(result.stdout)["scores"]
+    assert {row["forecast"] for row in scores} == {
+        "forecast",
+        "same quarter yesterday",
+        "same quarter last week",
+    }
+    by_name = {row["forecast"]: row for row in scores if row["days_ahead"] == 1}
+    assert by_name["forecast"]["rmse_eur_per_mwh"] < by_name["same quarter yesterday"]["rmse_eur_per_mwh"]
+    table = CliRunner().invoke(app, ["prices", "score", "--file", str(path)])
+    assert "RMSE" in table.stdout
+
+
+def test_a_price_file_with_mistakes_is_refused_with_all_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text("utc_start,eur_per_mwh\nnoon,1\n2024-01-01T00:00Z,x\n")
+    result = CliRunner().invoke(app, ["prices", "score", "--file", str(path)])
+    assert result.exit_code == 2
+    assert "line 2" in result.stderr
+    assert "line 3" in result.stderr
