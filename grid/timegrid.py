@@ -120,6 +120,14 @@ def quarters_of_local_day(day: date, tz: ZoneInfo) -> TimeGrid:
     return TimeGrid(start, QUARTER, (end - start) // QUARTER)
 
 
+def quarters_of_local_month(first: date, tz: ZoneInfo) -> TimeGrid:
+    """Return the quarters of the local month that a day is in."""
+    begin = first.replace(day=1)
+    following = (begin + timedelta(days=31)).replace(day=1)
+    start, end = local_midnight(begin, tz), local_midnight(following, tz)
+    return TimeGrid(start, QUARTER, (end - start) // QUARTER)
+
+
 def local_minutes(starts: Sequence[datetime], tz: ZoneInfo) -> NDArray[np.int64]:
     """Return the local wall-clock minute of the day of each instant [min since 00:00]."""
     local = [start.astimezone(tz) for start in starts]
