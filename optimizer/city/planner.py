@@ -21,6 +21,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from grid.errors import WijkstroomError
+from optimizer.check import Finding
 from optimizer.city.assemble import assemble
 from optimizer.city.check import check_city
 from optimizer.city.district import (
@@ -60,6 +62,12 @@ SEED = 4
 SAMPLE_SHARE = 0.4
 # Seconds beyond its budget after which a worker is given up [s].
 GRACE_S = 2.0
+# What sites may take of the nodes' room, one try after the other, when the checker refuses a plan [fraction].
+SHRUNK = (0.98, 0.9, 0.5)
+
+
+class RefusedError(WijkstroomError):
+    """No plan of the city passes the checker, not even the one in which nobody charges."""
 
 
 class _City:
@@ -141,7 +149,13 @@ def plan_city(city: City, executor: Executor | None = None) -> CityPlan:
     Returns
     -------
     CityPlan
-        It has passed the checker of cities.
+        It has passed the checker of cities. One that does not is planned again within less and less of the
+        nodes' room, and says so.
+
+    Raises
+    ------
+    RefusedError
+        When the checker refuses even the plan in which nobody charges: a defect, never a plan.
     """
     started_s = time.monotonic()
     work = _City(city, executor or InlineExecutor())
@@ -151,13 +165,48 @@ def plan_city(city: City, executor: Executor | None = None) -> CityPlan:
     work.set_prices(work.upper, guide.prices)
     _first_pass(work, guide)
     work.bound_eur += guide.prices.constant_eur(work.above)
-    _repair(work)
+    _repair(work, work.tree)
     _polish(work)
-    plan = _finish(work, started_s)
-    findings = check_city(city, plan)
-    if findings:
+    return _pass_checker(work, started_s)
+
+
+def _pass_checker(work: _City, started_s: float) -> CityPlan:
+    """Return a plan without findings: of what there is, within less and less, of sites that stand still."""
+    notes: list[str] = []
+    plan = _finish(work, work.tree, started_s)
+    for share in (*SHRUNK, None):
+        findings = check_city(work.city, plan)
+        if not findings:
+            return plan
         log.error("the city's plan breaks %d rules: %s", len(findings), findings[0])
+        tree = work.tree if share is None else _shrink(work.tree, share)
+        if share is None:
+            for site, problem in enumerate(work.city.sites):
+                work.note(site, idle(problem))
+        else:
+            _repair(work, tree)
+        notes.append(_refused(findings, share))
+        plan = _finish(work, tree, started_s)
+        plan = plan.model_copy(update={"explanation": (*notes, *plan.explanation)})
+    findings = check_city(work.city, plan)
+    if findings:
+        raise RefusedError(f"no plan of this city passes the checker: {findings[0]}; report the document")
     return plan
+
+
+def _refused(findings: Sequence[Finding], share: float | None) -> str:
+    remedy = "nobody charges" if share is None else f"sites keep to {100 * share:.0f} % of the nodes' room"
+    return (
+        f"Warning: a plan was refused, it breaks {len(findings)} rule(s), first {findings[0]}; now {remedy}."
+    )
+
+
+def _shrink(tree: Tree, share: float) -> Tree:
+    """Leave sites only a part of what base load and sun leave of each limit."""
+    alone = tree.limit_flows_kw(tree.alone_flows_kw())
+    limit = tree.limits.limit_kw
+    less = np.where(limit > alone, alone + share * (limit - alone), limit)
+    return dataclasses.replace(tree, limits=dataclasses.replace(tree.limits, limit_kw=less))
 
 
 def _polish(work: _City) -> None:
@@ -179,11 +228,12 @@ def _polish(work: _City) -> None:
             work.note(site, answer)
 
 
-def _finish(work: _City, started_s: float) -> CityPlan:
+def _finish(work: _City, tree: Tree, started_s: float) -> CityPlan:
+    """Put the plan together, with quotas that share what a tree's limits leave."""
     answers = [work.answers[site] for site in range(len(work.city.sites))]
     everyone = np.ones(len(answers), dtype=np.bool_)
-    rows = build_rows(work.tree, work.prices, work.tree.peaks_kw(work.flows_kw))
-    rows = _hold_excess(work.tree, rows, work.flows_kw)
+    rows = build_rows(tree, work.prices, tree.peaks_kw(work.flows_kw))
+    rows = _hold_excess(tree, rows, work.flows_kw)
     capacity = np.maximum(work.capacity_kw, 1.0)
     quotas = share_out(rows, work.flows_kw, everyone, work.flows_kw, capacity)
     stop = Stop.TIME_LIMIT if work.budget.left_s <= 0.0 else Stop.SEARCH_ENDED
@@ -223,22 +273,18 @@ def _build_task(work: _City, district: District, price: Floats, quota_kw: Floats
     )
 
 
-def _repair(work: _City) -> None:
+def _repair(work: _City, tree: Tree) -> None:
     """Let sites that overload a node plan again within less, until no node is overloaded."""
-    tree = work.tree
     rows = build_rows(tree, work.prices, np.full(len(tree.bands.node), np.inf))
     for _ in range(MOST_SWEEPS):
-        if (
-            work.tree.overload_kw(work.flows_kw).max(initial=0.0) <= NEGLIGIBLE_KW
-            or work.budget.left_s <= 0.0
-        ):
+        if tree.overload_kw(work.flows_kw).max(initial=0.0) <= NEGLIGIBLE_KW or work.budget.left_s <= 0.0:
             break
-        _sweep(work, rows)
-    _silence(work)
+        _sweep(work, tree, rows)
+    _silence(work, rows)
 
 
-def _sweep(work: _City, rows: Rows) -> None:
-    tree, flows = work.tree, work.flows_kw
+def _sweep(work: _City, tree: Tree, rows: Rows) -> None:
+    flows = work.flows_kw
     rows = _hold_excess(tree, rows, flows)
     yields = np.maximum(0.0, flows - tree.alone_flows_kw())
     takers = _choose_takers(rows, flows, yields)
@@ -279,9 +325,8 @@ def _choose_takers(rows: Rows, flows_kw: Floats, yields_kw: Floats) -> Flags:
     return takers
 
 
-def _silence(work: _City) -> None:
+def _silence(work: _City, rows: Rows) -> None:
     """Stop the charging of sites, one after the other, as long as a node is overloaded."""
-    rows = build_rows(work.tree, work.prices, np.full(len(work.tree.bands.node), np.inf))
     alone = work.tree.alone_flows_kw()
     while True:
         over = np.maximum(0.0, rows.used_kw(work.flows_kw) - rows.room_kw)

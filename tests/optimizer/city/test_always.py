@@ -7,13 +7,19 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+import numpy as np
 import pytest
 
+from optimizer.check import Finding, Rule
+from optimizer.city import planner
 from optimizer.city.check import check_city
 from optimizer.city.planner import plan_city
-from optimizer.city.problem import parse_city
+from optimizer.city.problem import City, parse_city
+from optimizer.city.site import NEGLIGIBLE_KW, Signal, answer_signal
+from optimizer.coefficients import Floats
 from optimizer.plan import Proof
 from optimizer.planner import warm_up
+from optimizer.problem import Problem
 from optimizer.workers import InlineExecutor, ProcessExecutor, WorkerKilledError
 from tests.wijkstroom.test_plan_city import CITY, SITE
 
@@ -69,3 +75,52 @@ def test_processes_and_this_process_give_equal_plans() -> None:
     finally:
         executor.close()
     assert [site.plan.evs for site in there.sites] == [site.plan.evs for site in plan_city(city).sites]
+
+
+def skip_repairs(times: int) -> Callable[..., None]:
+    """Return a repair that does nothing the first times: a planner that overlooks overloads."""
+    repair, left = planner._repair, [times]
+
+    def overlook(*args: Any) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            repair(*args)
+
+    return overlook
+
+
+def crowded() -> City:
+    """Return a city whose sites, planned without knowing of each other, overload their node."""
+    nodes = [{"id": "t", "members": ["a", "b"], "import_limit_kw": 5.0}]
+    return parse_city({"sites": [{**SITE, "id": name} for name in "ab"], "nodes": nodes})
+
+
+@pytest.mark.parametrize(("overlooked", "words"), [(1, "98 % of the nodes' room"), (9, "nobody charges")])
+def test_a_plan_that_breaks_a_limit_is_refused_and_made_again_within_less(
+    monkeypatch: pytest.MonkeyPatch, overlooked: int, words: str
+) -> None:
+    city = crowded()
+    greedy = [answer_signal(site, Signal(*free(site)), 0.0, 10.0) for site in city.sites]
+    monkeypatch.setattr(planner, "_first_pass", lambda work, _guide: list(map(work.note, (0, 1), greedy)))
+    monkeypatch.setattr(planner, "_polish", lambda _work: None)
+    monkeypatch.setattr(planner, "_repair", skip_repairs(overlooked))
+    plan = plan_city(city)
+    assert check_city(city, plan) == []
+    assert plan.explanation[0].startswith("Warning: a plan was refused")
+    assert words in " ".join(plan.explanation)
+    assert max(plan.nodes[0].import_kw) <= 5.0 + NEGLIGIBLE_KW
+
+
+def free(site: Problem) -> tuple[Floats, Floats, Floats]:
+    """Return prices of nothing and no quota."""
+    nothing = np.zeros((4, site.steps))
+    return nothing, np.full_like(nothing, np.inf), nothing
+
+
+def test_a_city_whose_every_plan_is_refused_gets_an_error_and_no_plan(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lie = Finding(Rule.GROUP_LIMIT, "nodes[0].import_kw[0]", "9 kW of import, the limit is 8 kW")
+    monkeypatch.setattr(planner, "check_city", lambda _city, _plan: [lie])
+    with pytest.raises(planner.RefusedError, match="no plan of this city passes the checker"):
+        plan_city(parse_city(CITY))
