@@ -19,6 +19,7 @@ from typing import Self
 from grid.clock import Clock
 from grid.errors import WijkstroomError
 from simulator.client.counters import WireCounters
+from simulator.client.endpoint import CALL_TIMEOUT_S
 from simulator.client.station import StationClient
 from simulator.client.transport import Connect, Transport
 from simulator.faults.behaviours import Patient
@@ -85,6 +86,8 @@ class CrowdSetup:
         Between clock-aligned meter values until the central system says otherwise [s].
     seed
         Of names and waits.
+    call_timeout_s
+        How long stations wait for an answer [s of the wall].
     """
 
     stations: Sequence[StationSetup]
@@ -93,6 +96,7 @@ class CrowdSetup:
     start: datetime
     meter_interval_s: int = 60
     seed: int = 0
+    call_timeout_s: float = CALL_TIMEOUT_S
 
 
 class Crowd:
@@ -138,6 +142,11 @@ class Crowd:
     def cars(self) -> int:
         """How many cars are plugged in."""
         return len(self._stays)
+
+    @property
+    def waiting(self) -> int:
+        """How many messages have not been answered or even said."""
+        return sum(len(patient.client.firmware.outbox.waiting) for patient in self.patients.values())
 
     def now(self) -> datetime:
         """Return the stations' time."""
@@ -273,6 +282,7 @@ class Crowd:
             self._new_id,
             rng,
             self.counters,
+            call_timeout_s=self.setup.call_timeout_s,
             impaired=lambda: link.impaired,
         )
         return Patient(client, link, lambda evse_id: self._pull(setup.id, evse_id))

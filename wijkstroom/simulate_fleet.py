@@ -178,7 +178,6 @@ def compose_line(crowd: Crowd, clock: Clock) -> str:
 def build_report(crowd: Crowd) -> dict[str, Any]:
     """Return what a run came to, as plain data."""
     counters, tally = crowd.counters, asdict(crowd.tally)
-    waiting = sum(len(one.client.firmware.outbox.waiting) for one in crowd.patients.values())
     return {
         "stations": len(crowd.patients),
         "online": crowd.online,
@@ -187,7 +186,7 @@ def build_report(crowd: Crowd) -> dict[str, Any]:
         "export_kwh": round(tally["export_kwh"], 3),
         "violations": tally["violations"],
         "messages": counters.messages,
-        "waiting": waiting,
+        "waiting": crowd.waiting,
         "sent": dict(sorted(counters.sent.items())),
         "call_errors": counters.call_errors,
         "schema_failures": counters.schema_failures,

@@ -19,6 +19,8 @@ from grid.errors import WijkstroomError
 from simulator.setup import StationSetup
 
 OPEN_TIMEOUT_S = 15.0
+# As often as stations in the street do; a busy machine is given as long to answer.
+PING_S = 60.0
 MAX_FRAME_BYTES = 4 * 1024 * 1024
 
 
@@ -99,6 +101,8 @@ def connect_websocket(url: str, *, tls: ssl.SSLContext | None = None) -> Connect
                 additional_headers=_credentials(setup),
                 compression=None,
                 open_timeout=OPEN_TIMEOUT_S,
+                ping_interval=PING_S,
+                ping_timeout=PING_S,
                 max_size=MAX_FRAME_BYTES,
                 proxy=None,
                 logger=logger,
