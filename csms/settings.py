@@ -102,18 +102,31 @@ class StationConfig(StrictModel):
         Its model entry.
     evses
         Its sockets.
+    latitude, longitude
+        Where it stands [deg north, deg east]; without them, where the street is.
+    lot
+        Lot of the concession that it belongs to; without it, the street's name.
     """
 
     id: str = Field(min_length=1, max_length=48)
     connection: str
     model: str
     evses: tuple[EvseConfig, ...] = Field(min_length=1)
+    latitude: Annotated[float, Field(ge=-90.0, le=90.0)] | None = None
+    longitude: Annotated[float, Field(ge=-180.0, le=180.0)] | None = None
+    lot: Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _numbered_once(self) -> Self:
         numbers = [evse.id for evse in self.evses]
         if len(set(numbers)) != len(numbers):
             raise ValueError("evses must have different ids: number them 1, 2, ...")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_place(self) -> Self:
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude belong together: give both or neither")
         return self
 
     def evse(self, evse_id: int) -> EvseConfig | None:

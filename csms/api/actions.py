@@ -154,7 +154,9 @@ async def make_station_key(context: ApiContext, station_id: str) -> str:
     return key
 
 
-async def keep_deed(context: ApiContext, deed: str, station_id: str, detail: str, outcome: str) -> None:
+async def keep_deed(
+    context: ApiContext, deed: str, station_id: str | None, detail: str, outcome: str
+) -> None:
     """Keep what an operator did."""
     kept = Deed(context.clock.now(), OPERATOR, deed, station_id, detail, outcome)
     await context.service.store.write(partial(record_deed, deed=kept))

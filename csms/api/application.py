@@ -14,6 +14,7 @@ from csms.api.bookings import build_bookings
 from csms.api.bounds import BoundedBody, SecureHeaders
 from csms.api.context import PREFIX, ApiContext
 from csms.api.health import build_health
+from csms.api.exports import build_exports
 from csms.api.plans import build_plans
 from csms.api.problems import ProblemDocument
 from csms.api.sessions import build_sessions
@@ -61,6 +62,7 @@ def build_application(context: ApiContext) -> FastAPI:
         build_actions,
         build_sessions,
         build_plans,
+        build_exports,
         build_bookings,
         build_signals,
         build_street,

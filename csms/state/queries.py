@@ -158,8 +158,6 @@ def list_sessions(
         query = query.where(_SESSION.c.station_id == station_id)
     if evse_id is not None:
         query = query.where(_EVSE.c.evse_id == evse_id)
-    if evse_id is not None:
-        query = query.where(_EVSE.c.evse_id == evse_id)
     if running is not None:
         query = query.where(_SESSION.c.ended_at.is_(None) == running)
     if before is not None:

@@ -18,7 +18,8 @@ from simulator.rollout.calendar import TZ
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-COLUMNS = ("station_id", "lot", "latitude", "longitude", "sockets", "started_at", "ended_at", "energy_kwh")
+NAMES = ("station_id", "lot")
+COLUMNS = (*NAMES, "latitude", "longitude", "sockets", "started_at", "ended_at", "energy_kwh")
 QUARTER_S = 900
 METRES_PER_DEGREE = 111_195.0
 SHOWN = 20
@@ -72,13 +73,15 @@ def read_sessions(path: Path) -> Observed:
         problem = Problem(missing[0], f"is missing: the columns are {', '.join(COLUMNS)}")
         raise DocumentError(str(path), [problem])
     started, ended = (
-        pd.to_datetime(table[name], utc=True, errors="coerce") for name in ("started_at", "ended_at")
+        pd.to_datetime(table[name], utc=True, errors="coerce", format="ISO8601")
+        for name in ("started_at", "ended_at")
     )
     numbers = {
         name: pd.to_numeric(table[name], errors="coerce")
         for name in ("latitude", "longitude", "sockets", "energy_kwh")
     }
     faults = {
+        **{name: (table[name].isna(), "is empty: give a name") for name in NAMES},
         "started_at": (started.isna(), "is no time: write 2025-03-01T18:05:00Z"),
         "ended_at": (
             ended.isna() | (ended < started),
@@ -101,7 +104,11 @@ def read_sessions(path: Path) -> Observed:
 
 def _load(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        return (
+            pd.read_parquet(path)
+            if path.suffix == ".parquet"
+            else pd.read_csv(path, dtype=dict.fromkeys(NAMES, str))
+        )
     except (OSError, ValueError, ImportError) as error:
         problem = Problem("", f"cannot be read as CSV or Parquet: {error}")
         raise DocumentError(str(path), [problem]) from error

@@ -97,11 +97,24 @@ def test_every_bad_row_is_listed(tmp_path: Path) -> None:
     table.loc[1, "started_at"] = "yesterday"
     table.loc[2, "energy_kwh"] = -1
     table.loc[3, "latitude"] = 200
+    table.loc[4, "lot"] = ""
     table.to_csv(path, index=False)
     with pytest.raises(DocumentError) as caught:
         read_sessions(path)
     places = {problem.path for problem in caught.value.problems}
-    assert {"row 2.started_at", "row 3.energy_kwh", "row 4.latitude"} <= places
+    assert {"row 2.started_at", "row 3.energy_kwh", "row 4.latitude", "row 5.lot"} == places
+
+
+def test_times_may_be_written_in_any_form_of_iso_8601(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    rows = [
+        "007,a,52.0,5.0,2,2025-01-06T08:00:00Z,2025-01-06T09:00:00.250+00:00,5",
+        "007,a,52.0,5.0,2,2025-01-06T11:00+01:00,2025-01-06 11:00:00Z,5",
+    ]
+    path.write_text("\n".join([",".join(COLUMNS), *rows]) + "\n")
+    observed = read_sessions(path)
+    assert observed.stations == ["007"]
+    assert observed.occupied.sum() == 8
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
