@@ -13,8 +13,8 @@ from csms.api.auth import require_operator
 from csms.api.bookings import build_bookings
 from csms.api.bounds import BoundedBody, SecureHeaders
 from csms.api.context import PREFIX, ApiContext
-from csms.api.health import build_health
 from csms.api.exports import build_exports
+from csms.api.health import build_health
 from csms.api.plans import build_plans
 from csms.api.problems import ProblemDocument
 from csms.api.sessions import build_sessions
@@ -61,8 +61,8 @@ def build_application(context: ApiContext) -> FastAPI:
         build_stations,
         build_actions,
         build_sessions,
-        build_plans,
         build_exports,
+        build_plans,
         build_bookings,
         build_signals,
         build_street,
