@@ -289,6 +289,22 @@ class RetentionConfig(StrictModel):
     plans_days: int = Field(default=90, ge=1)
 
 
+class ComplianceConfig(StrictModel):
+    """``[service.compliance]``: how it is judged whether limits were kept.
+
+    Parameters
+    ----------
+    notice_s
+        A signal counts in full for quarters that begin so long after it came, or later; what is above it in
+        an earlier one is reported apart [s].
+    tolerance_kw
+        Less than this above a limit is what meters round off [kW].
+    """
+
+    notice_s: Amount = 60.0
+    tolerance_kw: Amount = 0.05
+
+
 class ServiceConfig(StrictModel):
     """``[service]``: how the central system works on this street.
 
@@ -316,7 +332,7 @@ class ServiceConfig(StrictModel):
         Wear per kWh discharged [EUR/kWh].
     public_url
         Where others reach our HTTP port; None: at the address that it listens on.
-    unknown_session, vehicles, meters, retention, oscp_partners, openadr_vtns
+    unknown_session, vehicles, meters, retention, compliance, oscp_partners, openadr_vtns
         As said there.
     """
 
@@ -334,6 +350,7 @@ class ServiceConfig(StrictModel):
     vehicles: tuple[VehicleConfig, ...] = ()
     meters: tuple[MeterConfig, ...] = ()
     retention: RetentionConfig = RetentionConfig()
+    compliance: ComplianceConfig = ComplianceConfig()
     public_url: str | None = None
     oscp_partners: tuple[OscpPartnerConfig, ...] = ()
     openadr_vtns: tuple[OpenAdrVtnConfig, ...] = ()

@@ -341,6 +341,37 @@ def settle(
 
 
 @app.command()
+def compliance(
+    month: Annotated[str, typer.Option(help="A month of local time, like 2024-06.")],
+    db: Annotated[
+        str, typer.Option(metavar="URL", help="Database of the service, for example sqlite:///wijkstroom.db.")
+    ] = "sqlite:///wijkstroom.db",
+    config: ConfigOption = None,
+    node: Annotated[str | None, typer.Option(help="Only this node.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON and nothing else.")
+    ] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print every metered quarter as CSV and nothing else.")
+    ] = False,
+) -> None:
+    """Say what was kept of limits and capacity signals in a month.
+
+    Every metered quarter of an hour is judged by what was in force then and
+    known when it began; what came later counts apart.
+
+    [bold]Examples[/]
+
+        wijkstroom compliance --db sqlite:///street.db --month 2024-06
+        wijkstroom compliance --month 2024-06 --node lombok-transformer --json
+    """
+    from wijkstroom.compliance import run_compliance  # noqa: PLC0415
+
+    with reported_errors():
+        run_compliance(config, db, month, node, as_json=as_json, as_csv=as_csv)
+
+
+@app.command()
 def bench(
     name: Annotated[str, typer.Argument(help="Which one; without a name all are listed.")] = "",
     as_json: Annotated[

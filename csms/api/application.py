@@ -12,6 +12,7 @@ from csms.api.actions import build_actions
 from csms.api.auth import require_operator
 from csms.api.bookings import build_bookings
 from csms.api.bounds import BoundedBody, SecureHeaders
+from csms.api.compliance import build_compliance
 from csms.api.context import PREFIX, ApiContext
 from csms.api.exports import build_exports
 from csms.api.health import build_health
@@ -65,6 +66,7 @@ def build_application(context: ApiContext) -> FastAPI:
         build_plans,
         build_bookings,
         build_signals,
+        build_compliance,
         build_street,
     ):
         router.include_router(build(context))

@@ -391,6 +391,16 @@ class SignalSenderRow(SQLModel, table=True):
     offline_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
+class SenderSilenceRow(SQLModel, table=True):
+    """A span in which a sender of signals was not heard, so that its fallback ruled; written when it ends."""
+
+    __tablename__ = "sender_silence"
+
+    sender: str = Field(primary_key=True)
+    start_at: datetime = Field(primary_key=True, sa_type=Instant)
+    end_at: datetime = Field(sa_type=Instant)
+
+
 class OscpPartnerRow(SQLModel, table=True):
     """A grid operator that speaks OSCP; ``our_token_hash`` is what it shows, ``their_token`` what we show."""
 

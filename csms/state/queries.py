@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -34,6 +34,8 @@ _PLAN, _STREET, _NOTICE = table_of(PlanRow), table_of(StreetMeterRow), table_of(
 
 StoredPlan: TypeAlias = PlanRecord
 
+# Registers are interpolated over at most so long at a quarter's edge for the quarter to count as metered.
+EDGE_GAP = timedelta(minutes=5)
 # No street takes more [kW].
 _STREET_MAX_POWER_KW = 1e6
 
@@ -287,6 +289,26 @@ def meter_energy_by_quarter(
         energy = np.stack([curve.between(edges) for curve in curves])
         result[meter_id] = _list_quarters(quarters, energy)
     return result
+
+
+def metered_quarters(session: Session, meter_id: str, start: datetime, end: datetime) -> list[QuarterEnergy]:
+    """Return the quarters of a period whose energy a meter really told.
+
+    At both edges of each the register is known to within `EDGE_GAP`; what lies in a longer gap could only be
+    guessed, and is left out.
+    """
+    rows = _read_street_meter(session, meter_id, start, end)
+    instants = np.unique([each.timestamp() for row in rows for each in (row.first_at, row.at)])
+    if not instants.size:
+        return []
+    quarters = meter_energy_by_quarter(session, start, end)[meter_id]
+    edges = np.array([*(each.quarter.timestamp() for each in quarters), end.timestamp()])
+    after = np.searchsorted(instants, edges, side="left").clip(max=instants.size - 1)
+    before = (np.searchsorted(instants, edges, side="right") - 1).clip(min=0)
+    gap_s = np.maximum(instants[after] - edges, 0.0) + np.maximum(edges - instants[before], 0.0)
+    outside = (edges < instants[0]) | (edges > instants[-1])
+    known = ~outside & (gap_s <= EDGE_GAP.total_seconds())
+    return [each for index, each in enumerate(quarters) if known[index] and known[index + 1]]
 
 
 def _read_street_meter(session: Session, meter_id: str, start: datetime, end: datetime) -> Sequence[AnyRow]:

@@ -13,12 +13,13 @@ from sqlmodel import Session
 from csms.state.columns import AnyRow, table_of
 from csms.state.errors import NotFoundError
 from csms.state.events import Event, SenderHeard, SignalReceived, SignalWithdrawn
-from csms.state.models import CapacitySignalRow, SignalSenderRow
-from csms.state.upserts import put
+from csms.state.models import CapacitySignalRow, SenderSilenceRow, SignalSenderRow
+from csms.state.upserts import insert_new, put
+from grid.capacity.compliance import SignalHistory, Silence
 from grid.capacity.signals import Block, CapacitySignal, SignalKind, SignalSource
 from grid.topology import Direction
 
-_SIGNAL, _SENDER = map(table_of, (CapacitySignalRow, SignalSenderRow))
+_SIGNAL, _SENDER, _SILENCE = map(table_of, (CapacitySignalRow, SignalSenderRow, SenderSilenceRow))
 _blocks_adapter = TypeAdapter(tuple[Block, ...])
 
 # Signals that ended longer ago are left in the rows when the service starts.
@@ -63,7 +64,12 @@ def record_withdrawal(session: Session, sender: str, signal_id: str, now: dateti
 
 
 def record_heard(session: Session, sender: str, offline_at: datetime | None, now: datetime) -> SenderHeard:
-    """Record a sign of life of a sender."""
+    """Record a sign of life of a sender, and the silence that it ends."""
+    connection = session.connection()
+    before = connection.execute(select(_SENDER).where(_SENDER.c.sender == sender)).first()
+    if before is not None and before.offline_at is not None and before.offline_at < now:
+        silence = {"sender": sender, "start_at": max(before.offline_at, before.heard_at), "end_at": now}
+        insert_new(connection, _SILENCE, [silence])
     put(session.connection(), _SENDER, {"sender": sender, "heard_at": now, "offline_at": offline_at})
     return SenderHeard(sender, offline_at, now)
 
@@ -72,6 +78,19 @@ def read_signals(session: Session, since: datetime) -> list[CapacitySignal]:
     """Return the signals that end after a moment, in the order of their arrival."""
     query = select(_SIGNAL).where(_SIGNAL.c.ends_at > since).order_by(_SIGNAL.c.received_at, _SIGNAL.c.id)
     return [_read(row) for row in session.connection().execute(query)]
+
+
+def read_history(session: Session, start: datetime, end: datetime) -> SignalHistory:
+    """Return what was ever said about a period, and every silence that touches it."""
+    connection = session.connection()
+    signals = tuple(each for each in read_signals(session, start) if each.received_at < end)
+    over = select(_SILENCE).where(_SILENCE.c.end_at > start, _SILENCE.c.start_at < end)
+    lasting = select(_SENDER).where(_SENDER.c.offline_at < end)
+    silences = [Silence(row.sender, row.start_at, row.end_at) for row in connection.execute(over)]
+    silences += [
+        Silence(row.sender, max(row.offline_at, row.heard_at)) for row in connection.execute(lasting)
+    ]
+    return SignalHistory(signals, tuple(silences))
 
 
 def replay_signals(session: Session, now: datetime) -> Iterator[Event]:

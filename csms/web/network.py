@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from http import HTTPStatus
-from typing import Final
 
 from fastapi import APIRouter, Request
+from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
 from csms.api.context import ApiContext
 from csms.api.problems import ApiError
-from csms.settings import MeterConfig, MeterRole
+from csms.settings import MeterRole
 from csms.state.catalogue import Catalogue
-from csms.state.queries import QuarterEnergy, meter_energy_by_quarter
+from csms.state.compliance import build_rules, report_month
 from csms.state.station_state import StreetState
 from csms.web.assets import load_assets
 from csms.web.door import PageDoor
-from csms.web.view import Document, day_start, measured_kw
+from csms.web.view import Document, measured_kw
+from grid.capacity.compliance import ComplianceReport
 from grid.capacity.envelope import compute_envelope
 from grid.capacity.signals import CapacitySignal, SignalBook
 from grid.street import GridSide
-from grid.timegrid import QUARTER_HOURS, floor_quarter
+from grid.timegrid import floor_quarter
 from grid.topology import Limit, Node
-
-# Meters are read to the watt-hour.
-_TOLERANCE_KW: Final = 0.05
 
 
 class GridDesk:
@@ -42,15 +39,13 @@ class GridDesk:
 
     def __init__(self, context: ApiContext) -> None:
         self._context = context
+        self._kept: tuple[datetime, list[Document]] | None = None
 
     async def describe(self) -> Document:
         """Return everything that the page shows."""
         context, now = self._context, self._context.clock.now()
         grid, catalogue = context.grid, context.service.catalogue
         state, power_factor = context.service.state, catalogue.service.power_factor
-        start = day_start(now, grid)
-        work = partial(meter_energy_by_quarter, start=start, end=floor_quarter(now))
-        registered = await context.service.store.read(work)
         loads_kw = connection_loads_kw(state, catalogue)
         return {
             "now_ms": _ms(now),
@@ -70,8 +65,25 @@ class GridDesk:
                 for one in grid.topology.connections
             ],
             "signals": [_view_signal(each, state.signals, now) for each in reversed(state.signals.signals)],
-            "kept": check_kept(registered, catalogue.service.meters, grid, power_factor, now, state.signals),
+            "kept": await self._judge(now),
         }
+
+    async def _judge(self, now: datetime) -> list[Document]:
+        """Return what was kept this month and the last one; it changes when a quarter ends."""
+        quarter = floor_quarter(now)
+        if self._kept is None or self._kept[0] != quarter:
+            self._kept = quarter, await self._context.service.store.read(partial(self._read_kept, now=now))
+        return self._kept[1]
+
+    def _read_kept(self, session: Session, now: datetime) -> list[Document]:
+        grid, service = self._context.grid, self._context.service.catalogue.service
+        this = now.astimezone(grid.tz).date().replace(day=1)
+        rules = build_rules(service, grid.tz)
+        return [
+            view_kept(month, report)
+            for month in (this, (this - timedelta(days=1)).replace(day=1))
+            for report in report_month(session, month, now, grid.topology, service.meters, rules)
+        ]
 
 
 def connection_loads_kw(state: StreetState, catalogue: Catalogue) -> dict[str, float]:
@@ -85,56 +97,21 @@ def connection_loads_kw(state: StreetState, catalogue: Catalogue) -> dict[str, f
     return loads_kw
 
 
-def check_kept(
-    registered: Mapping[str, Sequence[QuarterEnergy]],
-    meters: Sequence[MeterConfig],
-    grid: GridSide,
-    power_factor: float,
-    now: datetime,
-    signals: SignalBook,
-) -> list[Document]:
-    """Judge the whole quarters of every node that has a meter against its limits.
-
-    Parameters
-    ----------
-    registered
-        Energy per quarter, by meter.
-    meters
-        Those of the street.
-    grid, power_factor
-        Network and its limits.
-    now, signals
-        The moment, and what grid operators said: each quarter is judged by what is known of it now.
-
-    Returns
-    -------
-    list of documents
-        Quarters that were measured, those above the limit, energy above it and the highest mean.
-    """
-    found = []
-    for meter in meters:
-        if meter.role is not MeterRole.NODE:
-            continue
-        quarters = [each for each in registered.get(meter.id, []) if each.import_kwh or each.export_kwh]
-        starts = [each.quarter for each in quarters]
-        means_kw = [(each.import_kwh - each.export_kwh) / QUARTER_HOURS for each in quarters]
-        envelope = compute_envelope(
-            grid.topology, meter.node, starts, grid.tz, power_factor, signals=signals, known_at=now
-        )
-        above_kw = [
-            mean - float(limit) for mean, limit in zip(means_kw, envelope.import_limit_kw, strict=True)
-        ]
-        exceeded = [each for each in above_kw if each > _TOLERANCE_KW]
-        found.append(
-            {
-                "node": meter.node,
-                "quarters": len(quarters),
-                "exceeded_quarters": len(exceeded),
-                "exceeded_kwh": round(sum(exceeded) * QUARTER_HOURS, 3),
-                "highest_kw": round(max(means_kw), 2) if means_kw else None,
-            }
-        )
-    return found
+def view_kept(month: date, report: ComplianceReport) -> Document:
+    """Return what was kept at a node in a month."""
+    highest = report.highest
+    return {
+        "node": report.node,
+        "direction": report.direction.value,
+        "month": f"{month:%Y-%m}",
+        "quarters": len(report.verdicts),
+        "unmetered_quarters": report.unmetered_quarters,
+        "exceeded_quarters": len(report.exceeded),
+        "exceeded_kwh": round(report.exceeded_kwh, 3),
+        "late_quarters": len(report.late),
+        "late_kwh": round(report.late_kwh, 3),
+        "highest_kw": None if highest is None else round(highest.mean_kw, 2),
+    }
 
 
 def add_grid(router: APIRouter, door: PageDoor, desk: GridDesk) -> None:

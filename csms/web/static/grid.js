@@ -67,9 +67,10 @@ function show(news) {
       each.sender, each.binding ? each.id : `${each.id} (wish)`, each.group, each.direction, `${number(each.limit_kw)} kW`,
       dayAndTime(each.from_ms), dayAndTime(each.to_ms), each.blocks, each.kind === "limit" ? each.status : `${each.kind}, ${each.status}`,
     ]), "No signal has come in the last days. Send them to /api/v1/signals, by OSCP or by OpenADR.");
-  table(at("kept"), ["Node", "Quarters measured", "Above the limit", "kWh above it", "Highest quarter"],
+  table(at("kept"), ["Node", "Direction", "Month", "Quarters metered", "Above the limit", "kWh above it", "kWh above what came too late", "Highest quarter"],
     news.kept.map((each) => [
-      each.node, each.quarters, each.exceeded_quarters, number(each.exceeded_kwh, 2), each.highest_kw === null ? "–" : `${number(each.highest_kw)} kW`,
+      each.node, each.direction, each.month, each.unmetered_quarters ? `${each.quarters} (${each.unmetered_quarters} not)` : each.quarters,
+      each.exceeded_quarters, number(each.exceeded_kwh, 2), number(each.late_kwh, 2), each.highest_kw === null ? "–" : `${number(each.highest_kw)} kW`,
     ]), "No node has a meter: nothing can be judged.");
   at("locked").hidden = news.may_act;
   for (const name of ["check", "send"]) at(name).disabled = !news.may_act;

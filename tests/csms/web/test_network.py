@@ -5,37 +5,40 @@ from typing import Any
 
 import pytest
 
-from csms.state.queries import QuarterEnergy
-from csms.web.network import GridDesk, _is_in_force, check_kept, connection_loads_kw
-from grid.capacity.signals import Block, CapacitySignal, SignalBook, SignalKind, SignalSource
+from csms.settings import MeterRole
+from csms.web.network import GridDesk, _is_in_force, connection_loads_kw
+from grid.capacity.signals import Block, CapacitySignal, SignalKind, SignalSource
 from grid.feeds.p1 import MeterReading
 from grid.street import GridSide
 from grid.timegrid import QUARTER
 from grid.topology import Direction, Limit, LimitKind, LimitUnit
 from tests.csms.api.world import World
-from tests.csms.web.world import METERS
 from wijkstroom.street import load_street
 
-EVENING = datetime(2024, 6, 11, 14, 30, tzinfo=UTC)  # 16:30 in the street; the signal begins at 17:00
 
-
-END = EVENING + 8 * QUARTER
-
-
-def test_quarters_are_judged_by_the_limit_that_held(grid: GridSide) -> None:
-    quarters = [
-        QuarterEnergy(EVENING + n * QUARTER, kwh, 0.0) for n, kwh in enumerate((30.0, 30.0, 30.0, 27.5, 27.0))
+async def test_this_month_and_the_last_are_judged_and_read_once_a_quarter() -> None:
+    world = World(load_street())
+    await world.service.start()
+    (meter,) = (one for one in world.service.catalogue.service.meters if one.role is MeterRole.NODE)
+    begin = world.clock.now()  # 17:30 in the street: the evening signal allows 110 kW
+    for minute in range(46):
+        at = begin + timedelta(minutes=minute)
+        await world.service.record_reading(meter.id, MeterReading(at, minute * 2.0, 0.0, 120.0))
+    desk = GridDesk(world.context)
+    await world.clock.advance(45 * 60)
+    kept = (await desk.describe())["kept"]
+    assert [(each["month"], each["direction"]) for each in kept] == [
+        ("2024-06", "import"),
+        ("2024-06", "export"),
+        ("2024-05", "import"),
+        ("2024-05", "export"),
     ]
-    (kept,) = check_kept({"node": quarters}, METERS, grid, 0.95, END, SignalBook())
-    assert (kept["node"], kept["quarters"], kept["exceeded_quarters"]) == ("lombok-transformer", 5, 1)
-    assert kept["exceeded_kwh"] == pytest.approx(30.0 - 27.5)
-    assert kept["highest_kw"] == 120.0
-
-
-def test_quarters_that_nobody_measured_are_not_counted_as_kept(grid: GridSide) -> None:
-    (kept,) = check_kept({"node": [QuarterEnergy(EVENING, 0.0, 0.0)]}, METERS, grid, 0.95, END, SignalBook())
-    assert (kept["quarters"], kept["highest_kw"]) == (0, None)
-    assert check_kept({}, (), grid, 0.95, END, SignalBook()) == []
+    this, _, last, _ = kept
+    assert (this["quarters"], this["exceeded_quarters"], this["highest_kw"]) == (3, 3, 120.0)
+    assert (this["exceeded_kwh"], this["late_kwh"]) == (7.5, 0.0)
+    assert (last["quarters"], last["unmetered_quarters"], last["highest_kw"]) == (0, 31 * 96, None)
+    assert (await desk.describe())["kept"] is kept
+    await world.store.close()
 
 
 @pytest.mark.parametrize(
