@@ -24,34 +24,36 @@ _LATER = timedelta(days=1)
 def build_peak_bands(
     grid: GridSide, steps: TimeGrid, realised_peak_kw: Mapping[str, float]
 ) -> tuple[PeakBand, ...]:
-    """Build one band per tariff band and month, priced as the bill prices it: the whole monthly peak price.
+    """Build one band per tariff band and peak period, priced as the bill prices it: the whole of its price.
+
+    A reward per kW under a baseline is one more price of the peak.
 
     Parameters
     ----------
     grid
-        The tariff, and the peaks that the street file states for every month that a run touches.
+        The tariff, and the peaks that the street file states for every period that a run touches.
     steps
         The plan's steps.
     realised_peak_kw
-        Peaks by tariff band that the meter saw in the running month [kW].
+        Peaks by tariff band that the meter saw in the running period [kW].
     """
-    bands = grid.tariff.bands_of(steps.starts, grid.tz)
+    tariff, tz = grid.tariff, grid.tz
     members: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for step, (start, band) in enumerate(zip(steps.starts, bands, strict=True)):
+    for step, (start, band) in enumerate(zip(steps.starts, tariff.bands_of(steps.starts, tz), strict=True)):
         if band is not None:
-            members[f"{start.astimezone(grid.tz):%Y-%m}", band].append(step)
-    running = f"{steps.start.astimezone(grid.tz):%Y-%m}"
+            members[tariff.peak_period(start, tz), band].append(step)
+    running = tariff.peak_period(steps.start, tz)
     return tuple(
         PeakBand(
-            name=f"{band} {month}",
+            name=f"{band} {period}",
             steps=tuple(indices),
-            price_eur_per_kw=grid.tariff.band(band).peak_eur_per_kw_month,
+            price_eur_per_kw=tariff.peak_price_eur_per_kw(band) + tariff.band(band).reward_eur_per_kw,
             realised_kw=max(
                 grid.realised_peak_kw.get(band, 0.0),
-                realised_peak_kw.get(band, 0.0) if month == running else 0.0,
+                realised_peak_kw.get(band, 0.0) if period == running else 0.0,
             ),
         )
-        for (month, band), indices in members.items()
+        for (period, band), indices in members.items()
     )
 
 

@@ -252,6 +252,7 @@ def _assemble(
     service: ServiceConfig,
 ) -> Problem:
     import_price = grid.prices.import_price_eur_per_kwh(steps.starts, now)
+    import_price = import_price - grid.tariff.shifted_reward_eur_per_kwh(steps.starts, grid.tz)
     export_price = grid.prices.export_price_eur_per_kwh(steps.starts, now)
     waiting = waiting_eur_per_kwh(steps)
     bands = build_peak_bands(grid, steps, history.realised_peak_kw)

@@ -95,15 +95,15 @@ class MeterWatch:
         return self.budget
 
     def realised_peak_kw(self, now: datetime) -> dict[str, float]:
-        """Return the highest quarter-hour mean of import per tariff band in the running month [kW]."""
-        month = _month(now, self._grid)
-        return {band: peak_kw for (each, band), peak_kw in self._peaks_kw.items() if each == month}
+        """Return the highest quarter-hour mean of import per tariff band in the running peak period [kW]."""
+        period = self._grid.tariff.peak_period(now, self._grid.tz)
+        return {band: peak_kw for (each, band), peak_kw in self._peaks_kw.items() if each == period}
 
     def _note_peak(self, before: QuarterBudget, after: QuarterBudget) -> None:
         mean_kw = finished_mean_kw(before, after)
         band = self._grid.tariff.bands_of([before.quarter], self._grid.tz)[0]
         if mean_kw is not None and band is not None:
-            key = (_month(before.quarter, self._grid), band)
+            key = (self._grid.tariff.peak_period(before.quarter, self._grid.tz), band)
             self._peaks_kw[key] = max(self._peaks_kw.get(key, 0.0), mean_kw)
 
     def _import_limit_kw(self, quarter: datetime, now: datetime) -> float:
@@ -120,7 +120,3 @@ class MeterWatch:
 
 def _state_of(reading: MeterRead) -> MeterState:
     return MeterState(reading.meter_id, reading.at, reading.power_kw, reading.import_kwh, reading.export_kwh)
-
-
-def _month(moment: datetime, grid: GridSide) -> str:
-    return f"{moment.astimezone(grid.tz):%Y-%m}"

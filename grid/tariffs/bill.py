@@ -5,9 +5,11 @@ quarters up in decimals, band by band and month by month. All amounts exclude VA
 
     energy   = sum of I_t p_t - sum of X_t (p_t - fee)        p: day-ahead price, I, X: import and export
     tax      = energy tax x sum of I_t
-    transport= sum over bands of price x sum of I_t in the band
-    peak     = sum over months and bands of price x max(0, highest I_t / h in the band - peak realised before)
-    capacity = days / 365 x (yearly charges + sum over bands of price x contracted capacity)
+    transport= sum over bands of price x sum of I_t + (fee - credit) x sum of X_t in the band
+    reward   = - sum over bands of reward x sum of I_t in the band, where the tariff rewards all import
+    peak     = sum over periods and bands of price x factor x weight
+               x max(0, highest I_t / h in the band - peak realised before)
+    capacity = days / 365 x (yearly charges + sum over bands of price x factor x contracted capacity)
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from numpy.typing import NDArray
 
 from grid.errors import WijkstroomError
 from grid.tariffs.energy import PriceBook
-from grid.tariffs.network import NetworkTariff, SmallConnectionTariff
+from grid.tariffs.network import NetworkTariff, RewardBasis, SmallConnectionTariff
 from grid.timegrid import floor_quarter, quarters_of_local_day
 
 DAYS_PER_YEAR = 365
@@ -43,6 +45,7 @@ class LineKind(StrEnum):
     EXPORT = "energy exported"
     TAX = "energy tax"
     TRANSPORT = "transport per kWh"
+    REWARD = "reward"
     PEAK = "peak"
     CONTRACT = "contracted capacity"
     FIXED = "fixed charges"
@@ -95,8 +98,8 @@ class Bill:
 
     @property
     def transport_eur(self) -> float:
-        """The tariff's charge per kWh [EUR]."""
-        return self.sum_eur(LineKind.TRANSPORT)
+        """The tariff's charge per kWh, less its rewards [EUR]."""
+        return self.sum_eur(LineKind.TRANSPORT, LineKind.REWARD)
 
     @property
     def peak_eur(self) -> float:
@@ -173,8 +176,8 @@ def compute_bill(
     tariff
         Network tariff.
     realised_peak_kw
-        Peak of the month before the first of these quarters, per band [kW]; taken for every month that they
-        touch.
+        Peak of the period before the first of these quarters, per band [kW]; taken for every period that
+        they touch.
     contracted_kw
         Contracted capacity per band [kW].
 
@@ -189,7 +192,7 @@ def compute_bill(
     return Bill(
         (
             *_energy_lines(quarters, imported, exported, prices),
-            *_transport_lines(bands, imported, tariff),
+            *_transport_lines(bands, imported, exported, tariff),
             *_peak_lines(quarters, bands, imported, prices, tariff, realised_peak_kw),
             *_yearly_lines(_count_days(quarters, prices), tariff, contracted_kw or {}),
         )
@@ -300,16 +303,30 @@ def _energy_lines(
 
 
 def _transport_lines(
-    bands: Sequence[str | None], imported: Sequence[Decimal], tariff: NetworkTariff
+    bands: Sequence[str | None],
+    imported: Sequence[Decimal],
+    exported: Sequence[Decimal],
+    tariff: NetworkTariff,
 ) -> list[BillLine]:
-    energy: dict[str, Decimal] = defaultdict(Decimal)
-    for band, kwh in zip(bands, imported, strict=True):
-        if band is not None:
-            energy[band] += kwh
-    return [
-        BillLine(LineKind.TRANSPORT, band, kwh, "kWh", kwh * _decimal(tariff.band(band).import_eur_per_kwh))
-        for band, kwh in energy.items()
-    ]
+    taken: dict[str, Decimal] = defaultdict(Decimal)
+    given: dict[str, Decimal] = defaultdict(Decimal)
+    for name, import_kwh, export_kwh in zip(bands, imported, exported, strict=True):
+        if name is not None:
+            taken[name] += import_kwh
+            given[name] += export_kwh
+    rewards_all = tariff.settlement.reward_basis is RewardBasis.ALL
+    lines = []
+    for name, bought in taken.items():
+        band = tariff.band(name)
+        fee = _decimal(band.export_fee_eur_per_kwh) - _decimal(band.export_credit_eur_per_kwh)
+        for kind, label, kwh, price in (
+            (LineKind.TRANSPORT, name, bought, _decimal(band.import_eur_per_kwh)),
+            (LineKind.TRANSPORT, f"{name} fed in", given[name], fee),
+            (LineKind.REWARD, name, bought, -_decimal(band.reward_eur_per_kwh) * rewards_all),
+        ):
+            if price or (kind is LineKind.TRANSPORT and label == name):
+                lines.append(BillLine(kind, label, kwh, "kWh", kwh * price))
+    return lines
 
 
 def _peak_lines(
@@ -323,13 +340,15 @@ def _peak_lines(
     highest: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for start, band, kwh in zip(quarters, bands, imported, strict=True):
         if band is not None:
-            key = band, f"{start.astimezone(prices.tz):%Y-%m}"
+            key = band, tariff.peak_period(start, prices.tz)
             highest[key] = max(highest[key], kwh * _QUARTERS_PER_HOUR)
     lines = []
-    for (band, month), peak_kw in highest.items():
+    for (band, period), peak_kw in highest.items():
         added = max(Decimal(0), peak_kw - _decimal(realised_peak_kw.get(band, 0.0)))
-        amount = added * _decimal(tariff.band(band).peak_eur_per_kw_month)
-        lines.append(BillLine(LineKind.PEAK, f"{band} {month}", added, "kW", amount))
+        rules, own = tariff.settlement, tariff.band(band)
+        price = _decimal(own.peak_eur_per_kw_month) * _decimal(own.peak_weight)
+        amount = added * price * _decimal(rules.peak_price_factor)
+        lines.append(BillLine(LineKind.PEAK, f"{band} {period}", added, "kW", amount))
     return lines
 
 
@@ -338,6 +357,7 @@ def _yearly_lines(days: Decimal, tariff: NetworkTariff, contracted_kw: Mapping[s
     lines = [BillLine(LineKind.FIXED, "", days, "day", yearly * days / DAYS_PER_YEAR)]
     for name, capacity in contracted_kw.items():
         price = _decimal(tariff.band(name).contract_eur_per_kw_year)
+        price *= _decimal(tariff.settlement.contract_factor)
         amount = price * _decimal(capacity) * days / DAYS_PER_YEAR
         lines.append(BillLine(LineKind.CONTRACT, name, _decimal(capacity), "kW", amount))
     return lines

@@ -186,7 +186,7 @@ class PriceBook:
     export_fee_eur_per_kwh
         What the supplier keeps of exported energy [EUR/kWh].
     tariff
-        Its transport price is part of the import price; None for no such charge.
+        Its charges and credits per kWh are part of the prices; None for none.
     most_age
         How long after the last known price the forecast keeps a day's shape; later it is the mean, so that
         nothing is moved about for prices of long ago.
@@ -263,6 +263,8 @@ class PriceBook:
     ) -> NDArray[np.float64]:
         """Return what a kWh from the market costs: day-ahead, energy tax and transport [EUR/kWh].
 
+        A reward of the tariff for all import is subtracted.
+
         Parameters and errors as in `day_ahead_eur_per_kwh`.
         """
         transport = 0.0 if self.tariff is None else self.tariff.import_price_eur_per_kwh(starts, self.tz)
@@ -271,11 +273,12 @@ class PriceBook:
     def export_price_eur_per_kwh(
         self, starts: Sequence[datetime], known_at: datetime | None = None
     ) -> NDArray[np.float64]:
-        """Return what a kWh to the market brings: day-ahead less the fee, may be negative [EUR/kWh].
+        """Return what a kWh to the market brings: day-ahead less all fees, may be negative [EUR/kWh].
 
         Parameters and errors as in `day_ahead_eur_per_kwh`.
         """
-        return self.day_ahead_eur_per_kwh(starts, known_at) - self.export_fee_eur_per_kwh
+        credit = 0.0 if self.tariff is None else self.tariff.export_price_eur_per_kwh(starts, self.tz)
+        return self.day_ahead_eur_per_kwh(starts, known_at) - self.export_fee_eur_per_kwh + credit
 
     def _forecast(
         self, starts: Sequence[datetime], until: datetime, known_at: datetime

@@ -61,6 +61,17 @@ class PeakPeriod(StrEnum):
     MONTH = "month"
     YEAR = "year"
 
+    def name_of(self, day: date) -> str:
+        """Name the period that a local day belongs to: ``2024-06``, ``2024-W23`` or ``2024``."""
+        match self:
+            case PeakPeriod.WEEK:
+                year, week, _ = day.isocalendar()
+                return f"{year}-W{week:02d}"
+            case PeakPeriod.MONTH:
+                return f"{day:%Y-%m}"
+            case PeakPeriod.YEAR:
+                return f"{day:%Y}"
+
 
 class RewardBasis(StrEnum):
     """Which energy earns the reward per kWh: all in the band, or what was moved into it."""
@@ -213,10 +224,50 @@ class NetworkTariff(StrictModel):
         return [None if band is None else band.name for band in self._bands_at(starts, tz)]
 
     def import_price_eur_per_kwh(self, starts: Sequence[datetime], tz: ZoneInfo) -> NDArray[np.float64]:
-        """Return the transport price of each quarter [EUR/kWh], shape (len(starts),)."""
+        """Return the transport price of each quarter, less a reward for all import [EUR/kWh].
+
+        Returns
+        -------
+        NDArray
+            Shape (len(starts),).
+        """
+        rewarded = self.settlement.reward_basis is RewardBasis.ALL
         return np.array(
-            [0.0 if band is None else band.import_eur_per_kwh for band in self._bands_at(starts, tz)]
+            [
+                0.0 if band is None else band.import_eur_per_kwh - rewarded * band.reward_eur_per_kwh
+                for band in self._bands_at(starts, tz)
+            ]
         )
+
+    def shifted_reward_eur_per_kwh(self, starts: Sequence[datetime], tz: ZoneInfo) -> NDArray[np.float64]:
+        """Return what a kWh that is moved into each quarter earns [EUR/kWh], shape (len(starts),)."""
+        rewarded = self.settlement.reward_basis is RewardBasis.SHIFTED
+        bands = self._bands_at(starts, tz)
+        return np.array([0.0 if band is None else rewarded * band.reward_eur_per_kwh for band in bands])
+
+    def export_price_eur_per_kwh(self, starts: Sequence[datetime], tz: ZoneInfo) -> NDArray[np.float64]:
+        """Return what the operator pays for feed-in, less its fee [EUR/kWh], shape (len(starts),)."""
+        return np.array(
+            [
+                0.0 if band is None else band.export_credit_eur_per_kwh - band.export_fee_eur_per_kwh
+                for band in self._bands_at(starts, tz)
+            ]
+        )
+
+    def peak_price_eur_per_kw(self, band: str) -> float:
+        """Return what a kW of the peak of a band costs in each period, factor and weight included [EUR/kW].
+
+        Raises
+        ------
+        KeyError
+            When there is no such band.
+        """
+        own = self.band(band)
+        return own.peak_eur_per_kw_month * own.peak_weight * self.settlement.peak_price_factor
+
+    def peak_period(self, start: datetime, tz: ZoneInfo) -> str:
+        """Name the period whose peak a quarter counts in."""
+        return self.settlement.peak_period.name_of(start.astimezone(tz).date())
 
     def _bands_at(self, starts: Sequence[datetime], tz: ZoneInfo) -> list[TariffBand | None]:
         days: dict[date, list[TariffBand | None]] = {}

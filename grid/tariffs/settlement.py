@@ -340,17 +340,13 @@ def _peaks_kw(
 
 
 def _period_numbers(starts: Sequence[datetime], period: PeakPeriod, tz: ZoneInfo) -> NDArray[np.int64]:
-    return np.array([_period_number(start.astimezone(tz).date(), period) for start in starts], dtype=np.int64)
-
-
-def _period_number(day: date, period: PeakPeriod) -> int:
-    match period:
-        case PeakPeriod.WEEK:
-            return (day.toordinal() - 1) // 7
-        case PeakPeriod.MONTH:
-            return day.year * 12 + day.month
-        case PeakPeriod.YEAR:
-            return day.year
+    numbers: dict[date, int] = {}
+    names: dict[str, int] = {}
+    days = [start.astimezone(tz).date() for start in starts]
+    for day in days:
+        if day not in numbers:
+            numbers[day] = names.setdefault(period.name_of(day), len(names))
+    return np.array([numbers[day] for day in days], dtype=np.int64)
 
 
 def _count_days(starts: Sequence[datetime], tz: ZoneInfo) -> dict[date, int]:
