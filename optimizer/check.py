@@ -34,6 +34,7 @@ class Rule(StrEnum):
     PEAK = "peak"
     MONEY = "money"
     BOUND = "bound"
+    FIRST_STEPS = "first steps"
 
 
 @dataclass(frozen=True, slots=True)

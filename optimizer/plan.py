@@ -56,6 +56,10 @@ def _read_status(value: Any) -> Any:
     return value
 
 
+# Written as one text, read from it.
+Status = Annotated[PlanStatus, BeforeValidator(_read_status), PlainSerializer(str, return_type=str)]
+
+
 class EvPlan(BaseModel):
     """The plan of one session.
 
@@ -137,7 +141,7 @@ class Plan(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    status: Annotated[PlanStatus, BeforeValidator(_read_status), PlainSerializer(str, return_type=str)]
+    status: Status
     bound_eur: float | None
     objective_eur: float
     money_eur: float

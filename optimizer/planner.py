@@ -93,7 +93,7 @@ def finish(problem: Problem, found: Search, started_s: float) -> Plan:
         if candidate is None or _cost(problem, simple) < _cost(problem, candidate.plan):
             candidate = _Candidate(simple, _cost(problem, simple), found.bound_eur)
             notes.append(f"This is the simple plan '{name}'.")
-    status = _status(problem, candidate.gap if made_by_solver else None, stop)
+    status = judge(candidate.gap if made_by_solver else None, problem.gap, stop)
     answer = candidate.plan.model_copy(
         update={"status": status, "bound_eur": candidate.bound_of_objective_eur, "gap": candidate.gap}
     )
@@ -175,13 +175,13 @@ def _best_simple(problem: Problem) -> tuple[str, Plan]:
     return min(passing or plans, key=lambda named: _cost(problem, named[1]))
 
 
-def _status(problem: Problem, gap: float | None, stop: Stop) -> PlanStatus:
+def judge(gap: float | None, wanted_gap: float, stop: Stop) -> PlanStatus:
     """Say what was proven; without a gap, or without the solver, nothing was."""
     if gap is None:
         return PlanStatus(proof=Proof.FALLBACK, stop=stop)
     if gap <= OPTIMAL_GAP:
         return PlanStatus(proof=Proof.OPTIMAL, stop=Stop.SOLVED)
-    if gap <= problem.gap:
+    if gap <= wanted_gap:
         return PlanStatus(proof=Proof.CERTIFIED, stop=Stop.GAP_REACHED)
     return PlanStatus(proof=Proof.FEASIBLE, stop=stop)
 
