@@ -10,6 +10,7 @@ from csms.control.dispatch import CallStation
 from csms.control.ledger import EvseKey, Ledger
 from csms.control.prepare import ceiling, fallbacks, metering
 from csms.control.profiles import steering_of
+from csms.control.readback import ReadBack
 from csms.ocpp.vocabulary import Accepted, Command, Offline, Outcome, Priority
 from csms.state.service import StateService
 from grid.clock import Clock
@@ -58,27 +59,58 @@ class StationGuard:
         self._clock = clock
         self._ledger = ledger
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._readback = ReadBack(service, call, clock, ledger)
+        self._tried: set[str] = set()
 
-    async def prepare_booted(self, station_id: str) -> None:
-        """Prepare a station that just booted."""
+    def may_steer(self, station_id: str) -> bool:
+        """Say whether a station was prepared, or it was tried: nothing is sent to it before."""
+        return station_id in self._tried
+
+    async def prepare_booted(self, station_id: str) -> bool:
+        """Prepare a station that just booted; say whether it may be steered now and might not before."""
+        self._tried.discard(station_id)
+        self._readback.forget(station_id)
         await self._clock.sleep(BOOT_DELAY_S)
-        await self._prepare(station_id)
+        return await self._prepare(station_id)
 
-    async def prepare_connected(self, station_id: str) -> None:
-        """Prepare a station that came back without a boot, unless it still has what it was told."""
+    async def prepare_connected(self, station_id: str) -> bool:
+        """Prepare a station that came back without a boot, unless it still has what it was told.
+
+        Returns
+        -------
+        bool
+            Whether it may be steered now and might not before.
+        """
         await self._clock.sleep(CONNECT_DELAY_S)
         station = self._service.state.stations.get(station_id)
         if station is not None and station.connected and station.booted_at is not None:
-            await self._prepare(station_id)
+            return await self._prepare(station_id)
+        return False
 
-    async def _prepare(self, station_id: str) -> None:
+    async def verify(self, station_id: str) -> bool:
+        """Hold what a station says against what it was told; say whether the verdict on it changed."""
+        if not self._installing or station_id not in self._tried:
+            return False
         async with self._locks[station_id]:
+            return await self._readback.verify(station_id)
+
+    async def _prepare(self, station_id: str) -> bool:
+        async with self._locks[station_id]:
+            if self._installing:
+                await self._readback.adopt(station_id)
             for _ in range(ATTEMPTS):
                 if await self._guard(station_id):
                     break
+                self._tried.add(station_id)
                 await self._clock.sleep(RETRY_S)
             else:
                 logger.error("station %s does not take its fallback: it counts with its hardware", station_id)
+            if station_id in self._tried:
+                return False
+            self._tried.add(station_id)
+            if self._installing:
+                await self._readback.verify(station_id)
+            return True
 
     async def _guard(self, station_id: str) -> bool:
         """Tell a station what it lacks; False when its fallback is not confirmed and it is still there."""

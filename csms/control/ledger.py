@@ -35,6 +35,8 @@ class Order:
 @dataclass(slots=True)
 class _Entry:
     confirmed: Order | None = None
+    # What a station says it still holds from an earlier run of the service, and for which session.
+    adopted: tuple[str, PowerCurve] | None = None
     doubtful: list[Order] = field(default_factory=list)
 
 
@@ -42,18 +44,25 @@ class Ledger:
     """Orders by socket: the last confirmed one, and those of which nobody knows whether they arrived.
 
     It is not kept on disk: what a socket was told by an earlier run of the service is unknown, so that socket
-    counts with its hardware until it is told again.
+    counts with its hardware until its station says what it holds, or it is told again.
 
     Parameters
     ----------
     hardware_kw
         The most that a socket can draw [kW].
+
+    Attributes
+    ----------
+    mismatched
+        Sockets whose stations say that they would do more than they were told.
     """
 
     def __init__(self, hardware_kw: dict[EvseKey, float]) -> None:
         self._hardware_kw = hardware_kw
         self._fallback_kw: dict[EvseKey, float] = {}
         self._entries: dict[EvseKey, _Entry] = {}
+        self._unknown: set[EvseKey] = set()
+        self.mismatched: set[EvseKey] = set()
 
     @property
     def keys(self) -> frozenset[EvseKey]:
@@ -79,6 +88,21 @@ class Ledger:
     def confirm(self, order: Order) -> None:
         """Note that the socket took an order: nothing earlier holds any more."""
         self._entries[order.key] = _Entry(confirmed=order)
+        self._unknown.discard(order.key)
+
+    def doubt(self, key: EvseKey) -> None:
+        """Note that a socket may hold what nobody remembers: it counts with its hardware."""
+        self._unknown.add(key)
+
+    def is_unknown(self, key: EvseKey) -> bool:
+        """Say whether nobody knows what a socket holds."""
+        return key in self._unknown
+
+    def adopt(self, key: EvseKey, session_id: str, curve: PowerCurve) -> None:
+        """Note what a station says that it holds for a session, from before."""
+        if key in self._unknown:
+            self._unknown.discard(key)
+            self._entry(key).adopted = (session_id, curve)
 
     def refuse(self, order: Order) -> None:
         """Note that the socket did not take an order."""
@@ -88,17 +112,20 @@ class Ledger:
     def forget(self, key: EvseKey) -> None:
         """Drop the orders of a socket: its session ended."""
         self._entries.pop(key, None)
+        self._unknown.discard(key)
 
     def reset(self, station_id: str) -> None:
-        """Drop everything of a station that started anew: what it keeps in memory is lost."""
+        """Drop everything of a station that started anew: it may have kept its orders, or lost them."""
         for key in [key for key in self._entries if key.station_id == station_id]:
             del self._entries[key]
+            self._unknown.add(key)
+        self.mismatched = {key for key in self.mismatched if key.station_id != station_id}
         for key in [key for key in self._fallback_kw if key.station_id == station_id]:
             del self._fallback_kw[key]
 
     def has_orders(self, key: EvseKey) -> bool:
         """Say whether a socket was sent anything, confirmed or not."""
-        return key in self._entries
+        return key in self._entries or key in self._unknown
 
     def confirmed(self, key: EvseKey) -> Order | None:
         """Return the order that surely holds; None when there is none or another one may have arrived."""
@@ -129,14 +156,20 @@ class Ledger:
         orders = [order for order in (entry.confirmed, *entry.doubtful) if order is not None]
         own = [order.curve for order in orders if order.session_id == session_id]
         if entry.confirmed is None or entry.confirmed.session_id != session_id:
-            own.append(self._unordered(key, share_fraction))
+            own.append(self._unordered(key, session_id, entry, share_fraction))
         return tuple(own)
 
     def hardware(self, key: EvseKey) -> PowerCurve:
         """Return the most that a socket can draw whatever it is told."""
         return PowerCurve((_EVER,), (self._hardware_kw.get(key, UNKNOWN_HARDWARE_KW),))
 
-    def _unordered(self, key: EvseKey, share_fraction: float) -> PowerCurve:
+    def _unordered(
+        self, key: EvseKey, session_id: str | None, entry: _Entry, share_fraction: float
+    ) -> PowerCurve:
+        if key in self._unknown:
+            return self.hardware(key)
+        if entry.adopted is not None and entry.adopted[0] == session_id:
+            return entry.adopted[1]
         kw = self._fallback_kw.get(key, self._hardware_kw.get(key, UNKNOWN_HARDWARE_KW))
         return PowerCurve((_EVER,), (kw * share_fraction,))
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -59,6 +60,9 @@ PLAN_ALLOWANCE_S = 5.0
 # whatever frees room asks for a plan by itself.
 RETRY = timedelta(seconds=60)
 RETRY_WITHHELD = timedelta(seconds=300)
+
+# Every station is asked once an hour what it holds, not all at the same time.
+QUARTERS_PER_HOUR = 4
 
 # What asks for a plan soon, and the word for it in the plan's record.
 _REASONS: dict[type[Any], str] = {
@@ -130,16 +134,32 @@ class ControlLoop:
     async def run(self) -> None:
         """Run until cancelled."""
         self.safety.find_weaknesses()
+        self._doubt_sessions()
         with self._service.subscribe() as events:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._tick())
+                group.create_task(self._tick(group))
                 group.create_task(self._plan_when_due())
                 async for event in events:
                     self._on(event, group)
 
-    async def _tick(self) -> None:
+    def _doubt_sessions(self) -> None:
+        """Remember that running sessions may hold what an earlier run of the service told them."""
+        for station in self._service.state.stations.values():
+            for evse in station.evses.values():
+                if evse.session is not None:
+                    self._ledger.doubt(EvseKey(station.station_id, evse.evse_id))
+
+    async def _tick(self, group: asyncio.TaskGroup) -> None:
         async for due in occurrences(every_quarter(), self._clock):
             self._alarm.set(due, "quarter")
+            for station_id in self._service.catalogue.stations:
+                if zlib.crc32(station_id.encode()) % QUARTERS_PER_HOUR == due.minute // 15:
+                    group.create_task(self._after(self._guard.verify(station_id), "read back"))
+
+    async def _after(self, work: Coroutine[None, None, bool], reason: str) -> None:
+        """Plan when some work on a station says that something changed."""
+        if await work:
+            self._wish(reason)
 
     async def _plan_when_due(self) -> None:
         while True:
@@ -158,9 +178,9 @@ class ControlLoop:
         match event:
             case StationBooted():
                 self._ledger.reset(event.station_id)
-                group.create_task(self._guard.prepare_booted(event.station_id))
+                group.create_task(self._after(self._guard.prepare_booted(event.station_id), "prepared"))
             case StationConnected():
-                group.create_task(self._guard.prepare_connected(event.station_id))
+                group.create_task(self._after(self._guard.prepare_connected(event.station_id), "prepared"))
             case SessionStarted() | SessionEnded():
                 self._ledger.forget(EvseKey(event.station_id, event.evse_id))
                 self.safety.forget(EvseKey(event.station_id, event.evse_id))
@@ -199,6 +219,7 @@ class ControlLoop:
             )
             plan = await self._solve(case.problem)
             orders = build_orders(case, plan, self._ledger, self._service.catalogue, now)
+            orders = tuple(one for one in orders if self._guard.may_steer(one.key.station_id))
             orders = choose_within_budget(orders, self._ledger, self._writes, now)
             find_headroom = self.safety.find_headroom if self._guarded else None
             done = await dispatch(orders, self._ledger, self._call, now, find_headroom)

@@ -28,7 +28,7 @@ _BIDIRECTIONAL_MEASURANDS = (
 )
 
 
-def fallbacks(catalogue: Catalogue, station: StationConfig, now: datetime) -> dict[int, Command]:
+def fallbacks(catalogue: Catalogue, station: StationConfig, now: datetime) -> dict[int, SetProfile]:
     """Return by EVSE the command that limits it while no plan holds: it goes first."""
     model = catalogue.model_of(station.id)
     current_a = catalogue.service.fallback_current_a
@@ -38,7 +38,7 @@ def fallbacks(catalogue: Catalogue, station: StationConfig, now: datetime) -> di
     }
 
 
-def ceiling(catalogue: Catalogue, station: StationConfig, now: datetime) -> Command:
+def ceiling(catalogue: Catalogue, station: StationConfig, now: datetime) -> SetProfile:
     """Return the command that keeps a whole station under the fuse of its connection."""
     fuse_a = catalogue.connection_of(station.id).fuse_current_a
     model = catalogue.model_of(station.id)

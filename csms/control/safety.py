@@ -70,12 +70,12 @@ class SafetyGuard:
 
     @property
     def ignoring(self) -> frozenset[EvseKey]:
-        """Sockets that were caught not doing what they confirmed."""
-        return frozenset(self._obedience.ignoring)
+        """Sockets that do not do what they confirmed, or say that they would not."""
+        return frozenset(self._obedience.ignoring | self._ledger.mismatched)
 
     def concerns(self) -> tuple[str, ...]:
         """Return in words what cannot be guaranteed now, and why."""
-        caught = sorted(self._obedience.ignoring)
+        caught = sorted(self.ignoring)
         return (
             *(str(each) for each in self.weaknesses),
             *(str(each) for each in self.excesses),
@@ -110,7 +110,7 @@ class SafetyGuard:
 
     def find_headroom(self) -> Headroom:
         """Build what is left at this moment."""
-        return build_headroom(self.look_around(), self._hardware_kw, self._ledger, self._obedience.ignoring)
+        return build_headroom(self.look_around(), self._hardware_kw, self._ledger, self.ignoring)
 
     def look_around(self) -> Surroundings:
         """Look at the street: who is there, what households, sun and grid operators do."""
