@@ -6,16 +6,21 @@ import math
 from typing import Any
 
 from simulator.client.profiles import format_instant
-from simulator.station.messages import Needs
+from simulator.station.messages import DirectNeeds, Needs
 
 Payload = dict[str, Any]
 WH_PER_KWH = 1000.0
 W_PER_KW = 1000.0
 PERCENT = 100.0
+# Of an ordinary battery [V]: assumption.
+BATTERY_VOLTAGE_V = 400
 
 
 def write_needs_201(needs: Needs) -> Payload:
-    """Write the needs of an AC car, in the whole numbers of 2.0.1: energy up, currents down."""
+    """Write the needs of a car, in the whole numbers of 2.0.1: energy up, currents and powers down."""
+    if needs.direct is not None:
+        written = {"requestedEnergyTransfer": "DC", "dcChargingParameters": _direct(needs, needs.direct)}
+        return _with_departure(needs, written)
     return _with_departure(
         needs,
         {
@@ -30,8 +35,23 @@ def write_needs_201(needs: Needs) -> Payload:
     )
 
 
+def _direct(needs: Needs, direct: DirectNeeds) -> Payload:
+    power_w = math.floor(direct.max_power_kw * W_PER_KW)
+    target = 1.0 if needs.target_soc_fraction is None else needs.target_soc_fraction
+    return {
+        "evMaxCurrent": math.floor(power_w / BATTERY_VOLTAGE_V),
+        "evMaxVoltage": BATTERY_VOLTAGE_V,
+        "evMaxPower": power_w,
+        "energyAmount": max(0, math.ceil(needs.energy_kwh * WH_PER_KWH)),
+        "stateOfCharge": math.floor(direct.soc_fraction * PERCENT),
+        "evEnergyCapacity": round(direct.capacity_kwh * WH_PER_KWH),
+        "fullSoC": round(target * PERCENT),
+        "bulkSoC": round(direct.bulk_soc_fraction * PERCENT),
+    }
+
+
 def write_needs_21(needs: Needs) -> Payload:
-    """Write the needs of a car in 2.1: as AC, or bidirectional with all its bounds."""
+    """Write the needs of a car in 2.1: as in 2.0.1, or bidirectional with all its bounds."""
     if needs.max_discharge_kw is None:
         return write_needs_201(needs)
     kw_per_a = needs.voltage_v * needs.phases / W_PER_KW
@@ -49,7 +69,7 @@ def write_needs_21(needs: Needs) -> Payload:
     return _with_departure(
         needs,
         {
-            "requestedEnergyTransfer": "AC_BPT",
+            "requestedEnergyTransfer": "AC_BPT" if needs.direct is None else "DC_BPT",
             "controlMode": "ScheduledControl",
             "v2xChargingParameters": parameters,
         },

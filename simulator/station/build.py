@@ -91,4 +91,5 @@ def build_firmware(
         )
         evses[one.id] = Evse(one, socket, setup.max_current_a)
         evses[one.id].reports_capacity = setup.protocol is Protocol.V21
+        evses[one.id].rectifies = setup.direct_current
     return Firmware(setup, evses, settings or build_settings(setup), origin, new_id)

@@ -13,6 +13,7 @@ from simulator.station.messages import (
     ChargingState,
     ConnectorState,
     Context,
+    DirectNeeds,
     Measured,
     Needs,
     Reading,
@@ -107,6 +108,7 @@ class Evse:
         self.finished = False
         self.operative = True
         self.reports_capacity = False
+        self.rectifies = False
         self.reported = (ConnectorState.AVAILABLE, NO_ERROR)
         self.powered = True
         self.reserved = False
@@ -147,7 +149,8 @@ class Evse:
     def limited(self, offer: Offer) -> Offer:
         """Return what its defects and the cable leave of an offer."""
         left = self.current_fraction
-        cable_a = math.inf if self.plug is None else self.plug.cable_current_a
+        # A cable for direct current is the station's own.
+        cable_a = math.inf if self.plug is None or self.rectifies else self.plug.cable_current_a
         if left >= 1.0 and offer.current_a <= cable_a:
             return offer
         setpoint_kw = None if offer.setpoint_kw is None else left * offer.setpoint_kw
@@ -212,16 +215,16 @@ class Evse:
 
     def needs(self, second: int) -> Needs | None:
         """Return what the car says that it needs, None when it does not speak."""
-        battery = self.socket.battery(second)
-        if self.plug is None or battery is None or not self.plug.communicates:
+        battery, car = self.socket.battery(second), self.socket.car
+        if self.plug is None or battery is None or car is None or not self.plug.communicates:
             return None
-        model = self.plug.model
+        model, used = car.model, self.socket.phases_used
+        both_ways = model.bidirectional and self.socket.bidirectional
+        direct = self._direct_needs(battery) if self.rectifies else None
         target_kwh = min(self.plug.target_fraction * model.capacity_kwh, stop_energy_kwh(model, battery))
-        used = self.socket.phases_used
         missing_kwh = target_kwh - battery.energy_kwh
-        if not model.bidirectional:
+        if not both_ways and direct is None:
             missing_kwh = energy_at_socket_kwh(model, missing_kwh, used)
-        smallest_kw = model.power_kw(model.min_current_a, used)
         return Needs(
             energy_kwh=missing_kwh,
             min_energy_kwh=model.reserve_soc_fraction * model.capacity_kwh - battery.energy_kwh,
@@ -231,11 +234,20 @@ class Evse:
             min_current_a=model.min_current_a,
             max_current_a=min(model.max_current_a, self.max_current_a),
             voltage_v=self.socket.voltage_v,
-            max_discharge_kw=(
-                model.power_kw(model.max_discharge_current_a, used) if model.bidirectional else None
-            ),
-            min_discharge_kw=smallest_kw if model.bidirectional else None,
+            max_discharge_kw=model.power_kw(model.max_discharge_current_a, used) if both_ways else None,
+            min_discharge_kw=model.power_kw(model.min_current_a, used) if both_ways else None,
             target_soc_fraction=self.plug.target_fraction,
+            direct=direct,
+        )
+
+    def _direct_needs(self, battery: BatteryState) -> DirectNeeds:
+        assert self.plug is not None, "asked only for a car that is there"
+        model = self.plug.model
+        return DirectNeeds(
+            model.max_dc_power_kw,
+            battery.energy_kwh / model.capacity_kwh,
+            model.capacity_kwh,
+            model.dc_transition_soc_fraction,
         )
 
     def _capacity(self) -> list[Measured]:

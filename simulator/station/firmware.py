@@ -99,11 +99,13 @@ class Firmware:
     def plug_in(self, evse_id: int, plug: PlugIn, now: datetime) -> None:
         """Put a car's cable in and hold a card to the reader."""
         evse = self.evses[evse_id]
-        evse.plug, evse.finished = plug, False
         model = plug.model
         if self.setup.direct_current:
+            # Without communication there is no direct current: every car tells its needs.
+            plug = replace(plug, communicates=True)
             station_kw = model.power_kw(self.setup.max_current_a, self.setup.phases)
             model = on_direct_current(model, station_kw)
+        evse.plug, evse.finished = plug, False
         evse.socket.plug_in(model, plug.battery, self.second_of(now))
         self._report_status(evse, now)
         if evse.operative and evse.current_fraction > 0.0:

@@ -120,13 +120,36 @@ class TransactionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class DirectNeeds:
+    """What a car says besides where the station rectifies.
+
+    Parameters
+    ----------
+    max_power_kw
+        What its battery takes at the most [kW].
+    soc_fraction
+        State of charge.
+    capacity_kwh
+        Of its battery [kWh].
+    bulk_soc_fraction
+        State of charge at which fast charging ends.
+    """
+
+    max_power_kw: float
+    soc_fraction: float
+    capacity_kwh: float
+    bulk_soc_fraction: float
+
+
+@dataclass(frozen=True, slots=True)
 class Needs:
     """What a car says of itself over ISO 15118, in kWh and kW at the socket.
 
     Parameters
     ----------
     energy_kwh, min_energy_kwh, max_energy_kwh
-        To the target, to the least, and to a full battery; negative when it holds more.
+        To the target, to the least, and to a full battery; negative when it holds more. Of a car that takes
+        direct current, or gives back: in its battery.
     departure
         When it leaves, if it says so.
     phases
@@ -134,7 +157,9 @@ class Needs:
     min_current_a, max_current_a
         Bounds of its current per phase [A].
     max_discharge_kw, min_discharge_kw
-        Bounds of discharge, >= 0; None for a car that cannot.
+        Bounds of discharge, >= 0; None for a car that cannot, or not here.
+    direct
+        What it says besides of direct current; None where it rectifies itself.
     """
 
     energy_kwh: float
@@ -148,6 +173,7 @@ class Needs:
     max_discharge_kw: float | None = None
     min_discharge_kw: float | None = None
     target_soc_fraction: float | None = None
+    direct: DirectNeeds | None = None
 
 
 @dataclass(frozen=True, slots=True)

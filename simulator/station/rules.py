@@ -35,7 +35,7 @@ def hold_until(profile: Profile, offline_since_s: float) -> Profile:
 
 
 def next_sequence(record: TransactionRecord) -> int:
-    """Return a profile as it holds without a connection since an instant [s since 1970 UTC]."""
+    """Return the number of a transaction's next event, and count it."""
     sequence, record.sequence = record.sequence, record.sequence + 1
     return sequence
 
@@ -47,5 +47,5 @@ def next_multiple(begin: datetime, interval_s: int, instant: datetime) -> dateti
 
 
 def last_per_second(offers: list[tuple[int, Offer]]) -> list[tuple[int, Offer]]:
-    """Return how a station treats profiles, by its version and quirks."""
+    """Return of the offers that begin in the same second the last one."""
     return list(dict(offers).items())

@@ -144,3 +144,29 @@ async def test_setpoint_of_21_discharges(open_bench: Any, bidirectional_car: Veh
         registers = bench.station.firmware.evses[1].socket.registers(1860)
         assert registers.export_kwh == pytest.approx(7.0 * 0.5, abs=0.05)
         assert bench.counters.errors == 0, bench.counters.faults
+
+
+@pytest.mark.parametrize("protocol", NEW)
+async def test_every_car_on_direct_current_tells_its_needs(
+    open_bench: Any, car: VehicleModel, protocol: Protocol
+) -> None:
+    fast = car.model_copy(update={"max_dc_power_kw": 80.0})
+    async with open_bench(protocol, direct_current=True, max_current_a=72.5) as bench:
+        bench.plug_in(fast, soc=0.3, communicates=False, target_fraction=0.8)
+        await bench.advance(600)
+        (told,) = bench.central.of("NotifyEVChargingNeeds")
+        assert told["charging_needs"]["requested_energy_transfer"] == "DC"
+        assert told["charging_needs"]["dc_charging_parameters"] == {
+            "ev_max_current": 200,
+            "ev_max_voltage": 400,
+            "ev_max_power": 80_000,
+            "energy_amount": 25_000,
+            "state_of_charge": 30,
+            "ev_energy_capacity": 50_000,
+            "full_soc": 80,
+            "bulk_soc": 60,
+        }
+        sampled = bench.central.of("TransactionEvent")[-1]["meter_value"][0]["sampled_value"]
+        (soc,) = (one["value"] for one in sampled if one["measurand"] == "SoC")
+        assert 40.0 < float(soc) < 50.0
+        assert bench.counters.errors == 0, bench.counters.faults

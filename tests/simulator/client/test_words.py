@@ -15,7 +15,7 @@ from simulator.client.profiles import decode_profile_2, encode_composite, encode
 from simulator.client.schemas import find_violation, knows_action
 from simulator.setup import EvseSetup, Protocol, StationSetup
 from simulator.station.composite import Allowance, Step
-from simulator.station.messages import Needs
+from simulator.station.messages import DirectNeeds, Needs
 from simulator.station.profiles import Kind, Profile, Purpose, SchedulePeriod
 
 BEGIN_S = 1_718_078_400.0
@@ -63,6 +63,14 @@ needs = st.builds(
     max_discharge_kw=st.none() | st.floats(1.0, 22.0),
     min_discharge_kw=st.none() | st.floats(0.0, 1.0),
     target_soc_fraction=st.none() | st.floats(0.0, 1.0),
+    direct=st.none()
+    | st.builds(
+        DirectNeeds,
+        max_power_kw=st.floats(0.0, 400.0),
+        soc_fraction=st.floats(0.0, 1.0),
+        capacity_kwh=st.floats(5.0, 120.0),
+        bulk_soc_fraction=st.floats(0.0, 1.0),
+    ),
 )
 
 
@@ -88,10 +96,24 @@ def test_needs_pass_both_schemas(need: Needs) -> None:
 
 
 @given(needs)
-def test_needs_of_an_ac_car_are_never_understated(need: Needs) -> None:
-    ac = write_needs_201(need)["acChargingParameters"]
-    assert ac["energyAmount"] >= need.energy_kwh * 1000.0
-    assert ac["evMaxCurrent"] <= need.max_current_a
+def test_needs_are_never_understated(need: Needs) -> None:
+    written = write_needs_201(need)
+    if need.direct is None:
+        said = written["acChargingParameters"]
+        assert said["evMaxCurrent"] <= need.max_current_a
+    else:
+        assert written["requestedEnergyTransfer"] == "DC"
+        said = written["dcChargingParameters"]
+        assert said["evMaxCurrent"] * said["evMaxVoltage"] <= said["evMaxPower"]
+        assert said["evMaxPower"] <= need.direct.max_power_kw * 1000.0
+    assert said["energyAmount"] >= need.energy_kwh * 1000.0
+
+
+@given(needs)
+def test_both_ways_is_the_dress_of_21_alone(need: Needs) -> None:
+    transfer = write_needs_21(need)["requestedEnergyTransfer"]
+    assert transfer.endswith("_BPT") == (need.max_discharge_kw is not None)
+    assert transfer.startswith("DC") == (need.direct is not None)
 
 
 @given(
