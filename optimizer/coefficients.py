@@ -28,6 +28,7 @@ UNDELIVERED_FACTOR = 20.0
 # Weights of preferences: a kWh charged at the end of a window instead of its start counts 1.
 REVERSAL_PER_KWH = 1.0
 UNFAIRNESS_PER_KWH = 10.0
+PER_START = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,9 @@ class Coefficients:
         Share of a session's power that counts, and that counts as relief (g, i).
     peak_price_eur_per_kw, realised_kw
         Price of a band's peak and the peak already made (b).
-    delay_per_kw, reversal_per_kw, unfairness_per_kwh
-        Weights of preferences: charging late in a window (i, t), discharging (i), the worst shortfall.
+    delay_per_kw, reversal_per_kw, unfairness_per_kwh, start_weight
+        Weights of preferences: charging late in a window (i, t), discharging (i), the worst shortfall, the
+        end of a pause.
     constant_eur
         Cost that no decision changes: the part of targets that is out of reach.
     """
@@ -136,6 +138,7 @@ class Coefficients:
     delay_per_kw: Floats = field(metadata={"axes": "it"})
     reversal_per_kw: Floats = field(metadata={"axes": "i"})
     unfairness_per_kwh: float = field(metadata={"axes": ""})
+    start_weight: float = field(metadata={"axes": ""})
     constant_eur: float = field(metadata={"axes": ""})
 
     @property
@@ -380,4 +383,5 @@ def _preference_numbers(problem: Problem, connected: Flags) -> dict[str, Any]:
         "delay_per_kw": problem.step_h * np.where(connected, late, 0.0),
         "reversal_per_kw": np.full(len(problem.evs), problem.step_h * REVERSAL_PER_KWH),
         "unfairness_per_kwh": UNFAIRNESS_PER_KWH,
+        "start_weight": PER_START,
     }

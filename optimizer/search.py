@@ -14,6 +14,7 @@ from optimizer.layout import ABSENT
 from optimizer.plan import Stop
 from optimizer.prefer import own_cost_eur, prefer
 from optimizer.solve import Basis, Budget, Outcome, Solution, Solver
+from optimizer.switches import join_runs
 
 # Fractions of the least power from which a slot is lifted to it. Lifting all is best for many sessions.
 THRESHOLDS = (0.0, 0.15, 0.3, 0.5, 0.7)
@@ -121,11 +122,14 @@ def search_with(
 def _prefer(
     diver: Diver, solver: Solver, data: Coefficients, cheapest: Choice, fixed: Fixed | None
 ) -> Choice | None:
+    """Return a plan of the same cost that is preferred: by the linear program first, by its starts then."""
     found = prefer(diver, solver, data, cheapest.powers, fixed, cheapest.total_eur)
-    if found is None:
-        return None
-    program = solver.program
-    return Choice(read_powers(program, found.values), own_cost_eur(program, found.values))
+    preferred = cheapest
+    if found is not None:
+        program = solver.program
+        preferred = Choice(read_powers(program, found.values), own_cost_eur(program, found.values))
+    joined = join_runs(data, preferred.powers)
+    return None if joined is cheapest.powers else Choice(joined, preferred.total_eur)
 
 
 def _dive(

@@ -7,7 +7,7 @@ import pyomo.environ as pyo
 from optimizer.coefficients import Coefficients
 from optimizer.model.evse import add_minimum_power, add_one_direction
 from optimizer.model.objective import add_objective
-from optimizer.model.preference import add_fairness, add_preferences
+from optimizer.model.preference import add_fairness, add_preferences, add_starts
 from optimizer.model.site import (
     add_connection_limits,
     add_energy_balance,
@@ -47,5 +47,10 @@ def build_model(data: Coefficients, *, exact: bool, preferring: bool = False) ->
     add_flow_direction(model, data, exact=exact)
     add_band_peaks(model, data)
     add_fairness(model, data)
-    (add_preferences if preferring else add_objective)(model, data)
+    if preferring and exact:
+        add_starts(model)
+    if preferring:
+        add_preferences(model, data, exact=exact)
+    else:
+        add_objective(model, data)
     return model

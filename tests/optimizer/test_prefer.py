@@ -109,12 +109,13 @@ HELPERS = {"charging", "discharging", "importing", "curtailed_kw", "delivered_kw
 
 def test_the_split_into_stages_covers_every_term_once() -> None:
     data = compute_coefficients(site({"id": "a"}, peak_bands=[BAND]))
-    model = build_model(data, exact=True)
-    terms, preferences = objective_terms(model, data), preference_terms(model, data)
+    model = build_model(data, exact=True, preferring=True)
+    terms, preferences = objective_terms(model, data), preference_terms(model, data, exact=True)
     groups = (MONEY_TERMS, WISH_TERMS, VALUE_TERMS)
     assert sum(len(group) for group in groups) == len(terms)
     assert frozenset().union(*groups) == terms.keys()
     assert terms.keys().isdisjoint(preferences)
+    assert preferences.keys() == {"sooner", "fairer", "fewer_switches", "fewer_reversals"}
     priced = {
         variable.parent_component().local_name
         for term in (*terms.values(), *preferences.values())
