@@ -27,6 +27,7 @@ from csms.settings import MeterConfig
 from csms.share.openadr import running_vens
 from csms.share.oscp import OscpDesk
 from csms.state.catalogue import Catalogue
+from csms.state.compliance import build_rules
 from csms.state.housekeeping import keep_house
 from csms.state.journal import Journal
 from csms.state.redaction import Redactor
@@ -152,7 +153,8 @@ class CentralSystem:
         add_guide(public, door, ConnectDesk(context, lambda: self.ocpp_port))
         self._app.include_router(public)
         self._http = httpx.AsyncClient()
-        self._oscp = OscpDesk(self.service, clock, self._http, new_id)
+        self._rules = build_rules(catalogue.service, grid.tz)
+        self._oscp = OscpDesk(self.service, clock, self._http, new_id, self._rules)
         self._app.include_router(build_oscp(self._oscp))
         self._app.include_router(build_oscp_desk(self._oscp, operator_token))
         self._app.include_router(
@@ -193,7 +195,7 @@ class CentralSystem:
             await stack.enter_async_context(self._http)
             self._oscp.listen_at(self.service.catalogue.service.public_url or self._own_url)
             await stack.enter_async_context(self._oscp.running())
-            vens = running_vens(self.service, self._clock, self._http, self._openadr_secrets)
+            vens = running_vens(self.service, self._clock, self._http, self._openadr_secrets, self._rules)
             await stack.enter_async_context(vens)
             await stack.enter_async_context(self._serving_http(group, listening))
             self._unready.clear()

@@ -7,15 +7,15 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from functools import partial
 from typing import Any, Final
 
 import httpx
 from pydantic import ValidationError
 
-from csms.settings import MeterRole, OpenAdrVtnConfig
-from csms.state.queries import meter_energy_by_quarter
+from csms.settings import OpenAdrVtnConfig
+from csms.share.metering import GroupAccounts
 from csms.state.service import StateService
+from grid.capacity.compliance import Rules
 from grid.capacity.signals import find_group
 from grid.clock import Clock
 from grid.config import list_problems
@@ -29,7 +29,8 @@ from grid.feeds.openadr import (
     check_program,
     read_event,
 )
-from grid.timegrid import QUARTER_HOURS, floor_quarter
+from grid.timegrid import QUARTER_HOURS
+from grid.topology import Direction
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +53,8 @@ class Ven:
         The street's time.
     http
         Connection pool.
+    rules
+        By which it is judged whether limits were kept.
     """
 
     def __init__(
@@ -61,13 +64,14 @@ class Ven:
         service: StateService,
         clock: Clock,
         http: httpx.AsyncClient,
+        rules: Rules,
     ) -> None:
         self._config = config
         self._service = service
         self._clock = clock
         self._client = VenClient(config.url, config.client_id, secret, http)
         self._refused: set[str] = set()
-        self._reported_until = floor_quarter(clock.now())
+        self._accounts = GroupAccounts(service, clock, rules)
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -131,19 +135,27 @@ class Ven:
         return taken
 
     async def _report(self, program_id: str, events: list[dict[str, Any]]) -> None:
-        """Report the quarters that ended since the last time, on the event that came last."""
-        end = floor_quarter(self._clock.now())
-        if end <= self._reported_until or not events:
-            return
-        work = partial(meter_energy_by_quarter, start=self._reported_until, end=end)
-        energy = await self._service.store.read(work)
-        for meter in self._service.catalogue.service.meters:
-            quarters = energy.get(meter.id)
-            if meter.role is MeterRole.NODE and quarters:
-                values = [(each.quarter, each.import_kwh / QUARTER_HOURS) for each in quarters]
-                report = build_report(program_id, str(events[-1]["id"]), self._config.ven_name, values)
-                await self._client.report(report)
-        self._reported_until = end
+        """Report the quarters that ended since the last time on the event that came last for their target."""
+        for account in await self._accounts.read(self._config.name, self._config.groups):
+            event_id = _last_event(events, account.group_id)
+            if event_id is None:
+                continue
+            limits_kw = {
+                verdict.start: verdict.limit_kw
+                for report in account.reports
+                for verdict in report.verdicts
+                if report.direction is Direction.IMPORT
+            }
+            values = [
+                (each.quarter, each.import_kwh / QUARTER_HOURS, limits_kw[each.quarter])
+                for each in account.quarters
+            ]
+            if values:
+                document = build_report(
+                    program_id, event_id, self._config.ven_name, values, resource=account.group_id
+                )
+                await self._client.report(document)
+            self._accounts.told(self._config.name, account)
 
     def _complain(self, what: str, problems: list[Problem]) -> None:
         """Say once what is wrong: a poll finds it again and again."""
@@ -153,22 +165,28 @@ class Ven:
             logger.warning("OpenADR VTN %s: %s", self._config.name, text)
 
 
+def _last_event(events: list[dict[str, Any]], target: str) -> str | None:
+    """Return the id of the last event for a target."""
+    own = [str(each["id"]) for each in events if target in (each.get("targets") or ()) and "id" in each]
+    return own[-1] if own else None
+
+
 @asynccontextmanager
 async def running_vens(
-    service: StateService, clock: Clock, http: httpx.AsyncClient, secrets: Mapping[str, str]
+    service: StateService, clock: Clock, http: httpx.AsyncClient, secrets: Mapping[str, str], rules: Rules
 ) -> AsyncIterator[None]:
     """Poll every configured VTN for the block.
 
     Parameters
     ----------
-    service, clock, http
+    service, clock, http, rules
         As in `Ven`.
     secrets
         By name of the VTN.
     """
     tasks = []
     for config in service.catalogue.service.openadr_vtns:
-        ven = Ven(config, secrets.get(config.name, ""), service, clock, http)
+        ven = Ven(config, secrets.get(config.name, ""), service, clock, http, rules)
         tasks.append(asyncio.create_task(ven.run(), name=f"OpenADR {config.name}"))
     try:
         yield

@@ -13,20 +13,18 @@ from typing import Any, Final
 
 import httpx
 
-from csms.settings import MeterRole
+from csms.share.metering import GroupAccounts
+from csms.share.oscp_messages import describe_excess, describe_measurements
 from csms.state.errors import NotFoundError
 from csms.state.oscp_partners import OscpPartner, change_partner, find_partner, list_partners, store_token
-from csms.state.queries import QuarterEnergy, meter_energy_by_quarter
 from csms.state.service import StateService
+from grid.capacity.compliance import Rules
 from grid.capacity.signals import find_group
 from grid.clock import Clock
 from grid.feeds.oscp import (
     FLEXIBILITY_PROVIDER_PATH,
     VERSION,
-    ComplianceError,
-    EnergyMeasurement,
     GroupCapacityForecast,
-    GroupMeasurements,
     Handshake,
     Heartbeat,
     MeasurementConfiguration,
@@ -38,7 +36,6 @@ from grid.feeds.oscp import (
     choose_version,
     read_forecast,
 )
-from grid.timegrid import QUARTER, floor_quarter
 
 logger = logging.getLogger(__name__)
 
@@ -72,10 +69,17 @@ class OscpDesk:
         Connection pool.
     new_token
         Makes tokens, not guessable.
+    rules
+        By which it is judged whether limits were kept.
     """
 
     def __init__(
-        self, service: StateService, clock: Clock, http: httpx.AsyncClient, new_token: Callable[[], str]
+        self,
+        service: StateService,
+        clock: Clock,
+        http: httpx.AsyncClient,
+        new_token: Callable[[], str],
+        rules: Rules,
     ) -> None:
         self._service = service
         self._clock = clock
@@ -84,7 +88,7 @@ class OscpDesk:
         self._partners = {partner.name: partner for partner in service.catalogue.service.oscp_partners}
         self.url = FLEXIBILITY_PROVIDER_PATH
         self._beaten_at: dict[str, datetime] = {}
-        self._measured_until: dict[str, datetime] = {}
+        self._accounts = GroupAccounts(service, clock, rules)
         self._segments: dict[tuple[str, str], _Segments] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -184,12 +188,6 @@ class OscpDesk:
         )
         await self._service.receive_signal(signal)
 
-    async def report(self, partner: OscpPartner, problem: str, correlation_id: str) -> None:
-        """Tell a partner that its forecast cannot be kept."""
-        client = self._client(partner)
-        if client is not None:
-            self._spawn(partner.name, client.report_error(ComplianceError(message=problem), correlation_id))
-
     async def ask(self, name: str, request: GroupCapacityForecast) -> None:
         """Ask a partner for another capacity.
 
@@ -236,19 +234,22 @@ class OscpDesk:
             await self._told(partner.name, client.heartbeat(Heartbeat(offline_mode_at=offline_at)))
 
     async def _measure(self, partner: OscpPartner) -> None:
-        """Send the energy of every quarter that ended, per group that is a node with a meter."""
-        end, client = floor_quarter(self._clock.now()), self._client(partner)
-        begin = self._measured_until.setdefault(partner.name, end)
-        if client is None or begin >= end:
+        """Send the energy of every quarter that ended, and where a limit of the partner was not kept."""
+        client = self._client(partner)
+        if client is None:
             return
-        self._measured_until[partner.name] = end
-        work = partial(meter_energy_by_quarter, start=begin, end=end)
-        energy = await self._service.store.read(work)
-        for group_id, group in self._partners[partner.name].groups.items():
-            for meter in self._service.catalogue.service.meters:
-                if meter.role is MeterRole.NODE and meter.node == group and meter.id in energy:
-                    message = _describe(group_id, energy[meter.id], begin)
-                    await self._told(partner.name, client.send_measurements(message))
+        for account in await self._accounts.read(partner.name, self._partners[partner.name].groups):
+            try:
+                if account.quarters:
+                    message = describe_measurements(account, intermittent=partner.intermittent)
+                    await client.send_measurements(message)
+                for kept in account.exceeded_of(partner.name, self._service.state.signals.signals):
+                    error = describe_excess(account.group_id, kept)
+                    await client.report_error(error, kept.signal_id)
+            except OscpError as error_:
+                logger.warning("OSCP partner %s: %s; it is told again", partner.name, error_)
+                return
+            self._accounts.told(partner.name, account)
 
     async def _agree(self, partner: OscpPartner, message: Handshake, request_id: str) -> None:
         client = self._client(partner)
@@ -291,20 +292,3 @@ class OscpDesk:
         task = asyncio.create_task(self._told(name, message))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _describe(group_id: str, quarters: list[QuarterEnergy], begin: datetime) -> GroupMeasurements:
-    measurements = []
-    for quarter in quarters:
-        if quarter.quarter < begin:
-            continue
-        for direction, value in (("IMPORT", quarter.import_kwh), ("EXPORT", quarter.export_kwh)):
-            measurements.append(
-                EnergyMeasurement(
-                    value=round(value, 3),
-                    direction=direction,
-                    measure_time=quarter.quarter + QUARTER,
-                    initial_measure_time=quarter.quarter,
-                )
-            )
-    return GroupMeasurements(group_id=group_id, measurements=tuple(measurements))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session
 
 from csms.settings import MeterConfig, MeterRole, ServiceConfig
-from csms.state.queries import metered_quarters
+from csms.state.queries import QuarterEnergy, metered_quarters
 from csms.state.signals import read_history
 from grid.capacity.compliance import ComplianceReport, Rules, judge_quarters
 from grid.timegrid import QUARTER, floor_quarter, quarters_of_local_month
@@ -84,10 +83,13 @@ def report_span(
     node: str | None = None,
 ) -> list[ComplianceReport]:
     """Judge whole quarters from ``start`` until ``end``; else as `report_month`."""
-    history = read_history(session, start, end)
+    history, meters = read_history(session, start, end), tuple(meters)
+    places = dict.fromkeys(meter.node for meter in meters if meter.role is MeterRole.NODE)
     reports = []
-    for place, meter_ids in _meters_by_node(meters, node).items():
-        starts, net_kwh = _read_net(session, meter_ids, start, end)
+    for place in places if node is None else places.keys() & {node}:
+        energy = metered_energy(session, meters, place, start, end)
+        starts = [each.quarter for each in energy]
+        net_kwh = [each.import_kwh - each.export_kwh for each in energy]
         for direction in Direction:
             verdicts = judge_quarters(topology, place, direction, starts, net_kwh, history, rules)
             count = (end - start) // QUARTER
@@ -95,23 +97,17 @@ def report_span(
     return reports
 
 
-def _meters_by_node(meters: Iterable[MeterConfig], node: str | None) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for meter in meters:
-        if meter.role is MeterRole.NODE and node in {None, meter.node}:
-            found.setdefault(meter.node, []).append(meter.id)
-    return found
-
-
-def _read_net(
-    session: Session, meter_ids: list[str], start: datetime, end: datetime
-) -> tuple[list[datetime], list[float]]:
-    """Return the quarters that all meters of a node told, with their import less export [kWh]."""
-    told: Counter[datetime] = Counter()
-    net_kwh: dict[datetime, float] = {}
-    for meter_id in meter_ids:
+def metered_energy(
+    session: Session, meters: Iterable[MeterConfig], node: str, start: datetime, end: datetime
+) -> list[QuarterEnergy]:
+    """Return the quarters that all meters of a node told, added up; nothing without a meter."""
+    ids = [meter.id for meter in meters if meter.role is MeterRole.NODE and meter.node == node]
+    told: dict[datetime, list[QuarterEnergy]] = {}
+    for meter_id in ids:
         for each in metered_quarters(session, meter_id, start, end):
-            told[each.quarter] += 1
-            net_kwh[each.quarter] = net_kwh.get(each.quarter, 0.0) + each.import_kwh - each.export_kwh
-    starts = sorted(quarter for quarter, times in told.items() if times == len(meter_ids))
-    return starts, [net_kwh[quarter] for quarter in starts]
+            told.setdefault(each.quarter, []).append(each)
+    return [
+        QuarterEnergy(quarter, sum(one.import_kwh for one in each), sum(one.export_kwh for one in each))
+        for quarter, each in sorted(told.items())
+        if len(each) == len(ids)
+    ]

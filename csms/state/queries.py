@@ -311,6 +311,20 @@ def metered_quarters(session: Session, meter_id: str, start: datetime, end: date
     return [each for index, each in enumerate(quarters) if known[index] and known[index + 1]]
 
 
+def read_registers(
+    session: Session, meter_id: str, instants: Sequence[datetime]
+) -> list[tuple[float, float]]:
+    """Return a meter's import and export registers at instants, ascending, between its telegrams [kWh]."""
+    if not instants:
+        return []
+    rows = _read_street_meter(session, meter_id, instants[0], instants[-1])
+    told = {row.first_at.timestamp(): (row.first_import_kwh, row.first_export_kwh) for row in rows}
+    told |= {row.at.timestamp(): (row.import_kwh, row.export_kwh) for row in rows}
+    seconds, at = sorted(told), [each.timestamp() for each in instants]
+    taken, given = (np.interp(at, seconds, [told[each][index] for each in seconds]) for index in (0, 1))
+    return [(float(one), float(other)) for one, other in zip(taken, given, strict=True)]
+
+
 def _read_street_meter(session: Session, meter_id: str, start: datetime, end: datetime) -> Sequence[AnyRow]:
     """Return the rows of a period and the one on either side of it, between which its edges lie."""
     connection = session.connection()

@@ -6,6 +6,7 @@ profile, `DSO_CPO_INTERFACE`: import capacity in kW, one value an interval, EAN 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -298,33 +299,50 @@ class VenClient:
 
 
 def build_report(
-    program_id: str, event_id: str, ven_name: str, values: Sequence[tuple[datetime, float]]
+    program_id: str,
+    event_id: str,
+    ven_name: str,
+    values: Sequence[tuple[datetime, float, float]],
+    *,
+    resource: str = "AGGREGATED_REPORT",
 ) -> dict[str, Any]:
-    """Return a report of quarter-hour means of import [kW].
+    """Return a report of quarter-hour means of import beside what was allowed [kW].
 
     Parameters
     ----------
     program_id, event_id, ven_name
         Of what, and whose.
     values
-        Start of each quarter, and its mean [kW].
+        Start of each quarter, its mean, and the limit that was in force then; infinite for none [kW].
+    resource
+        Which target it is of.
     """
     return {
         "programID": program_id,
         "eventID": event_id,
         "clientName": ven_name,
         "reportName": "import",
+        "payloadDescriptors": [
+            {"payloadType": "READING", "readingType": "MEAN", "units": UNITS},
+            {"payloadType": PAYLOAD_TYPE, "units": UNITS},
+        ],
         "resources": [
             {
-                "resourceName": "AGGREGATED_REPORT",
+                "resourceName": resource,
                 "intervals": [
                     {
                         "id": number,
                         "intervalPeriod": {"start": start.isoformat(), "duration": "PT15M"},
-                        "payloads": [{"type": "READING", "values": [round(kw, 3)]}],
+                        "payloads": list(_tell_quarter(mean_kw, limit_kw)),
                     }
-                    for number, (start, kw) in enumerate(values)
+                    for number, (start, mean_kw, limit_kw) in enumerate(values)
                 ],
             }
         ],
     }
+
+
+def _tell_quarter(mean_kw: float, limit_kw: float) -> Iterator[dict[str, Any]]:
+    yield {"type": "READING", "values": [round(mean_kw, 3)]}
+    if math.isfinite(limit_kw):
+        yield {"type": PAYLOAD_TYPE, "values": [round(limit_kw, 3)]}

@@ -90,9 +90,9 @@ class CapacityProvider:
         body = {"token": self.token, "version_url": [{"version": "2.0", "base_url": self.own_url}]}
         await self.send("register", body)
 
-    async def shake_hands(self, heartbeat_interval_s: int = 60) -> None:
+    async def shake_hands(self, heartbeat_interval_s: int = 60, measurements: str = "CONTINUOUS") -> None:
         """Tell what we require."""
-        behaviour = {"heartbeat_interval": heartbeat_interval_s, "measurement_configuration": ["CONTINUOUS"]}
+        behaviour = {"heartbeat_interval": heartbeat_interval_s, "measurement_configuration": [measurements]}
         await self.send("handshake", {"required_behaviour": behaviour})
 
     async def beat(self, offline_at: datetime) -> None:

@@ -14,11 +14,13 @@ import pytest
 
 from csms.settings import OpenAdrVtnConfig
 from csms.share.openadr import Ven
+from csms.state.compliance import build_rules
 from csms.state.service import StateService
 from csms.state.store import open_store
 from grid.clock import ManualClock
 from grid.feeds.openadr import Event, check_event, check_program, parse_duration
 from grid.feeds.openadr import Program as AdrProgram
+from grid.feeds.p1 import MeterReading
 from grid.topology import Direction
 from simulator.gridoperator.openadr import PROGRAM, Vtn
 from wijkstroom.running import build_catalogue
@@ -79,8 +81,9 @@ async def running(street: Street, secret: str = "vtn-secret") -> AsyncIterator[W
         stack.push_async_callback(store.close)
         service = StateService(store, clock, build_catalogue(own), new_id=lambda: f"id-{next(numbers)}")
         await service.start()
+        rules = build_rules(own.service, own.grid.tz)
         http = await stack.enter_async_context(httpx.AsyncClient())
-        yield World(clock, service, vtn, Ven(config, secret, service, clock, http))
+        yield World(clock, service, vtn, Ven(config, secret, service, clock, http, rules))
 
 
 async def test_an_event_becomes_the_limit_of_its_connection(street: Street) -> None:
@@ -125,6 +128,34 @@ async def test_the_safe_mode_event_rules_while_the_vtn_is_silent(street: Street)
         world.vtn.silent = False
         await world.ven.poll()
         assert world.limit_kw() == float("inf")
+
+
+async def test_quarter_means_and_what_was_allowed_are_reported_once(street: Street) -> None:
+    async with running(street) as world:
+        world.vtn.events = [event("other"), event(kw=70.0, targets=[STREET_EAN])]
+        await world.ven.poll()
+        for minute in range(32):
+            reading = MeterReading(NOW + timedelta(minutes=minute), minute * 1.5, 0.0, 90.0)
+            await world.service.record_reading("transformer", reading)
+        await world.clock.advance(31 * 60)
+        world.vtn.silent = True
+        await world.ven.poll()
+        world.vtn.silent = False
+        await world.clock.advance(60)
+        for _ in range(2):
+            await world.ven.poll()
+        (report,) = world.vtn.reports
+        assert (report["eventID"], report["clientName"]) == ("e-1", "NL-LMB")
+        (resource,) = report["resources"]
+        assert resource["resourceName"] == STREET_EAN
+        told = [
+            [(each["type"], each["values"]) for each in interval["payloads"]]
+            for interval in resource["intervals"]
+        ]
+        # The event came within the first quarter: there the transformer's own limit counted.
+        assert [dict(each)["READING"] for each in told] == [[90.0], [90.0]]
+        assert dict(told[0])["IMPORT_CAPACITY_LIMIT"][0] > 300.0
+        assert dict(told[1])["IMPORT_CAPACITY_LIMIT"] == [70.0]
 
 
 async def test_an_expired_token_is_fetched_anew(street: Street) -> None:

@@ -17,6 +17,7 @@ from csms.app import CentralSystem
 from csms.settings import OscpPartnerConfig
 from csms.state.store import open_store
 from grid.clock import ManualClock
+from grid.feeds.p1 import MeterReading
 from optimizer.workers import InlineExecutor
 from simulator.gridoperator.oscp import CapacityProvider
 from wijkstroom.running import build_catalogue
@@ -137,7 +138,7 @@ async def test_the_fallback_takes_over_when_heartbeats_stop(street: Street) -> N
         assert (await world.limit_kw())[0] > 300.0
 
 
-async def test_we_give_signs_of_life_and_send_what_was_measured(street: Street) -> None:
+async def test_we_give_signs_of_life(street: Street) -> None:
     async with running(street) as world:
         await world.join()
         for _ in range(30):
@@ -145,6 +146,73 @@ async def test_we_give_signs_of_life_and_send_what_was_measured(street: Street) 
         await world.until(lambda: len(world.provider.named("heartbeat")) >= 4)
         offline_at = datetime.fromisoformat(world.provider.named("heartbeat")[0].body["offline_mode_at"])
         assert offline_at > NOW
+
+
+async def draw(world: World, minutes: int, kw: float) -> None:
+    """Let the transformer's meter tell a constant power."""
+    for minute in range(minutes + 1):
+        reading = MeterReading(NOW + timedelta(minutes=minute), 500.0 + kw * minute / 60, 3.0, kw)
+        await world.central.service.record_reading("transformer", reading)
+
+
+@pytest.mark.parametrize(
+    ("configuration", "values"), [("INTERMITTENT", (25.0, 0.0)), ("CONTINUOUS", (525.0, 3.0))]
+)
+async def test_what_was_measured_is_sent_when_the_quarter_is_over(
+    street: Street, configuration: str, values: tuple[float, float]
+) -> None:
+    async with running(street) as world:
+        await world.join()
+        await world.provider.shake_hands(60, configuration)
+        await world.until(lambda: len(world.provider.named("handshake")) == 2)
+        await draw(world, 16, 100.0)
+        await world.clock.advance(18 * 60)
+        await world.until(lambda: world.provider.named("update_group_measurements"))
+        (sent,) = world.provider.named("update_group_measurements")
+        assert sent.body["group_id"] == "GRP-LOMBOK"
+        told = {each["direction"]: each for each in sent.body["measurements"]}
+        assert (told["IMPORT"]["value"], told["EXPORT"]["value"]) == values
+        assert ("initial_measure_time" in told["IMPORT"]) is (configuration == "INTERMITTENT")
+        assert datetime.fromisoformat(told["IMPORT"]["measure_time"]) == NOW + timedelta(minutes=15)
+        assert world.provider.named("group_capacity_compliance_error") == []
+
+
+async def test_a_forecast_that_was_not_kept_is_told_with_its_blocks(street: Street) -> None:
+    async with running(street) as world:
+        await world.join()
+        await world.clock.advance(10)
+        headers = {"X-Request-ID": "forecast-1"}
+        await world.provider.forecast("GRP-LOMBOK", "CONSUMPTION", [block(90.0)], **headers)
+        await draw(world, 31, 100.0)
+        await world.clock.advance(33 * 60)
+        await world.until(lambda: world.provider.named("group_capacity_compliance_error"))
+        (told,) = world.provider.named("group_capacity_compliance_error")
+        assert told.correlation_id == "forecast-1"
+        # The forecast came within the first quarter: only the second had to keep it.
+        (late,) = told.body["forecasted_blocks"]
+        assert datetime.fromisoformat(late["start_time"]) == NOW + timedelta(minutes=15)
+        assert (late["capacity"], late["unit"]) == (90.0, "KW")
+        assert "100.00 kW of 90.00 kW" in told.body["message"]
+
+
+async def test_what_a_partner_could_not_be_told_is_told_later(street: Street) -> None:
+    async with running(street) as world:
+        await world.join()
+        token, world.provider.token = world.provider.token, "changed"
+        await world.clock.advance(10)
+        await draw(world, 31, 100.0)
+        await world.clock.advance(18 * 60)
+        world.provider.token = token
+        await world.clock.advance(15 * 60)
+        await world.until(lambda: world.provider.named("update_group_measurements"))
+        times = [
+            each["measure_time"]
+            for message in world.provider.named("update_group_measurements")
+            for each in message.body["measurements"]
+        ]
+        assert {datetime.fromisoformat(each) for each in times} == {
+            NOW + timedelta(minutes=minutes) for minutes in (15, 30)
+        }
 
 
 async def test_segments_count_when_the_last_is_there(street: Street) -> None:
