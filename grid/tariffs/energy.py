@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from grid.csvfile import parse_rows, read_csv, refuse
+from grid.csvfile import Row, parse_rows, read_csv, refuse, split_csv
 from grid.errors import Problem, WijkstroomError
 from grid.tariffs.network import NetworkTariff
 from grid.tariffs.outlook import MEMORY_DAYS, PriceOutlook
@@ -73,15 +73,7 @@ class PriceSeries:
             When the file is missing, a value is no number, or a row is missing, repeated or out of order.
         """
         _, rows = read_csv(path, _COLUMNS)
-        problems: list[Problem] = []
-        expected = "a quarter's start with time zone and a price, like 2024-06-11T12:00Z,0.86"
-        parsed = list(parse_rows(rows, _parse_row, expected, problems))
-        if not rows:
-            problems.append(Problem("", "there are no prices: add rows"))
-        lengths = [] if problems else list(_row_lengths([(line, row[0]) for line, row in parsed], problems))
-        refuse(str(path), problems)
-        values = np.repeat([price for _, (_, price) in parsed], lengths) / KWH_PER_MWH
-        return cls(parsed[0][1][0], values)
+        return _read_rows(rows, str(path))
 
     def at(self, starts: Sequence[datetime]) -> NDArray[np.float64]:
         """Return the price of the quarter that contains each instant [EUR/kWh], shape (len(starts),).
@@ -139,6 +131,30 @@ class PriceSeries:
             np.bincount(quarters, weights, QUARTERS_PER_DAY) for weights in (values, np.ones(grid.steps))
         )
         return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def parse_prices(text: str, source: str) -> PriceSeries:
+    """Read prices from the text of a CSV file; as `PriceSeries.from_csv`.
+
+    Raises
+    ------
+    DocumentError
+        With every mistake of it.
+    """
+    _, rows = split_csv(text, source, _COLUMNS)
+    return _read_rows(rows, source)
+
+
+def _read_rows(rows: Sequence[Row], source: str) -> PriceSeries:
+    problems: list[Problem] = []
+    expected = "a quarter's start with time zone and a price, like 2024-06-11T12:00Z,0.86"
+    parsed = list(parse_rows(rows, _parse_row, expected, problems))
+    if not rows:
+        problems.append(Problem("", "there are no prices: add rows"))
+    lengths = [] if problems else list(_row_lengths([(line, row[0]) for line, row in parsed], problems))
+    refuse(source, problems)
+    values = np.repeat([price for _, (_, price) in parsed], lengths) / KWH_PER_MWH
+    return PriceSeries(parsed[0][1][0], values)
 
 
 def _parse_row(cells: tuple[str, ...]) -> tuple[int, float]:
@@ -204,12 +220,9 @@ class PriceBook:
     def renew(self, newer: PriceSeries) -> None:
         """Take prices that were published: they replace what was known of their quarters.
 
-        Raises
-        ------
-        PriceMissingError
-            When there is a hole before them; nothing changes then.
+        With a hole between, they replace everything: what was known is too old to forecast from.
         """
-        self.series = self.series.joined(newer)
+        self.series = self.series.joined(newer) if newer.start <= self.series.end else newer
         self._outlooks.clear()
 
     def is_stale(self, known_at: datetime) -> bool:
@@ -217,14 +230,21 @@ class PriceBook:
         return known_at - self.series.end > self.most_age
 
     def known_until(self, known_at: datetime) -> datetime:
-        """Return the instant up to which day-ahead prices are published at a moment (UTC).
+        """Return the instant up to which day-ahead prices are known at a moment (UTC).
 
-        The prices of local day D+1 are published on day D; a series that ends earlier ends what is known.
+        A series that ends before what is published ends what is known.
+        """
+        return min(self.published_until(known_at), self.series.end)
+
+    def published_until(self, known_at: datetime) -> datetime:
+        """Return the instant up to which the market has published prices at a moment (UTC).
+
+        The prices of local day D+1 are published on day D.
         """
         local = known_at.astimezone(self.tz)
         published = local.timetz().replace(tzinfo=None) >= self.publication_local_time
         last_day = local.date() + timedelta(days=1 if published else 0)
-        return min(local_midnight(last_day + timedelta(days=1), self.tz), self.series.end)
+        return local_midnight(last_day + timedelta(days=1), self.tz)
 
     def day_ahead_eur_per_kwh(
         self, starts: Sequence[datetime], known_at: datetime | None = None

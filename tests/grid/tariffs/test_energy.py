@@ -274,12 +274,13 @@ def test_renewed_prices_count_at_once(dutch: PriceSeries) -> None:
     assert book.known_until(at) == tomorrow.end
 
 
-def test_prices_with_a_hole_before_them_change_nothing(dutch: PriceSeries) -> None:
+def test_prices_after_a_hole_replace_what_was_known(dutch: PriceSeries) -> None:
     book = PriceBook(dutch, AMSTERDAM)
     late = PriceSeries(quarter_number(dutch.end) + 1, np.ones(4))
+    book.renew(late)
+    assert book.series is late
     with pytest.raises(PriceMissingError, match="send what lies between"):
-        book.renew(late)
-    assert book.series is dutch
+        dutch.joined(late)
 
 
 @given(st.integers(-50, 50), st.integers(1, 60))
