@@ -149,17 +149,13 @@ def charge_and_discharge(market: Market, battery: Battery, window: Ints) -> Floa
     landing = np.arange(LEVELS)[:, None] - actions[None, :]
     inside = (landing >= 0) & (landing < LEVELS)
     landing = np.clip(landing, 0, LEVELS - 1)
-    allowed_floor = _above_floor(battery, step_kwh, actions, landing)
+    allowed = inside[None] & _above_floor(battery, step_kwh, actions, landing)
+    costs = np.where(possible[:, None], _stage_costs(market, battery, meter, stages, hours), np.inf)
     for stage in range(stages - 1, -1, -1):
-        cost = _stage_cost(
-            market, battery, meter, slice(stage * STAGE_STEPS, (stage + 1) * STAGE_STEPS), hours
-        )
-        cost = np.where(possible, cost, np.inf)
-        total = np.where(inside[None] & allowed_floor, cost[:, None, :] + value[:, landing], np.inf)
-        best = total.argmin(axis=2)
-        active = stage < last
-        choice[stage] = np.where(active[:, None], actions[best], 0)
-        value = np.where(active[:, None], np.take_along_axis(total, best[:, :, None], axis=2)[:, :, 0], value)
+        total = np.where(allowed, costs[:, stage, None] + value[:, landing], np.inf)
+        active = (stage < last)[:, None]
+        choice[stage] = np.where(active, actions[total.argmin(axis=2)], 0)
+        value = np.where(active, total.min(axis=2), value)
     return _follow(choice, battery, step_kwh, stages)
 
 
@@ -170,21 +166,25 @@ def _above_floor(battery: Battery, step_kwh: Floats, actions: Ints, landing: Int
     return np.asarray((actions >= 0)[None, None, :] | (ends <= lowest))
 
 
-def _stage_cost(market: Market, battery: Battery, meter: Floats, stage: slice, hours: float) -> Floats:
-    """Return the cost of each action in one stage [EUR], inf where the transformer cannot carry it."""
-    buy = (market.buy + market.pressure)[:, stage].mean(axis=1, keepdims=True)
-    sell = (market.sell + market.pressure)[:, stage].mean(axis=1, keepdims=True)
-    load = market.load_kw[:, stage]
-    high, low = load.max(axis=1, keepdims=True), load.min(axis=1, keepdims=True)
-    power = meter / hours
-    rise = np.clip(high + power - np.maximum(market.peak_kw, high), 0.0, None) * (power > 0) * hours
-    given = np.maximum(-meter, 0.0)
-    cost = (
-        np.maximum(meter, 0.0) * buy - given * (sell - battery.wear_eur_per_kwh) + rise * NEW_PEAK_EUR_PER_KWH
+def _stage_costs(market: Market, battery: Battery, meter: Floats, stages: int, hours: float) -> Floats:
+    """Return the cost of each action in each stage [EUR], shape (sessions, stages, actions).
+
+    It is infinite where the transformer cannot carry the action.
+    """
+    shape = (len(meter), stages, STAGE_STEPS)
+    buy, sell, load = (
+        values[:, : stages * STAGE_STEPS].reshape(shape)
+        for values in (market.buy + market.pressure, market.sell + market.pressure, market.load_kw)
     )
-    carried = ((power <= 0) | (high + power <= market.limit_kw)) & (
-        (power >= 0) | (low + power >= -market.limit_kw)
+    high, low = load.max(axis=2, keepdims=True), load.min(axis=2, keepdims=True)
+    limit, peak = market.limit_kw[:, :, None], market.peak_kw[:, :, None]
+    power, drawn, given = (
+        values[:, None] for values in (meter / hours, np.maximum(meter, 0.0), np.maximum(-meter, 0.0))
     )
+    rise = np.clip(high + power - np.maximum(peak, high), 0.0, None) * (power > 0) * hours
+    worth = sell.mean(axis=2, keepdims=True) - battery.wear_eur_per_kwh
+    cost = drawn * buy.mean(axis=2, keepdims=True) - given * worth + rise * NEW_PEAK_EUR_PER_KWH
+    carried = ((power <= 0) | (high + power <= limit)) & ((power >= 0) | (low + power >= -limit))
     return np.where(carried | (power == 0), cost, np.inf)
 
 
@@ -193,17 +193,16 @@ def _follow(choice: NDArray[np.int8], battery: Battery, step_kwh: Floats, stages
     sessions = len(step_kwh)
     missing = (battery.gap_kwh - battery.stop_kwh) / np.maximum(step_kwh, 1e-9)
     level = np.clip(np.ceil(missing - 1e-6).astype(np.int64), 0, LEVELS - 1)
-    plan = np.zeros((sessions, stages * STAGE_STEPS))
+    action = np.zeros((sessions, stages), dtype=np.int64)
     rows = np.arange(sessions)
     for stage in range(stages):
-        action = choice[stage, rows, level].astype(np.int64)
-        level = np.clip(level - action, 0, LEVELS - 1)
-        moved = action * step_kwh
-        energy = np.where(moved >= 0, moved / battery.one_way, -moved * battery.one_way)
-        highest = np.where(moved >= 0, battery.charge_kw, battery.discharge_kw)
-        quarters = np.ceil(energy / (highest * STEP_H) - 1e-9)
-        power = energy / np.maximum(quarters, 1) / STEP_H
-        power = np.where(energy > 0, np.maximum(power, battery.smallest_kw), 0.0) * np.sign(moved)
-        within = np.arange(STAGE_STEPS)[None, :] < quarters[:, None]
-        plan[:, stage * STAGE_STEPS : (stage + 1) * STAGE_STEPS] = np.where(within, power[:, None], 0.0)
-    return plan
+        action[:, stage] = choice[stage, rows, level]
+        level = np.clip(level - action[:, stage], 0, LEVELS - 1)
+    moved = action * step_kwh[:, None]
+    energy = np.where(moved >= 0, moved / battery.one_way, -moved * battery.one_way)
+    highest = np.where(moved >= 0, battery.charge_kw[:, None], battery.discharge_kw)
+    quarters = np.ceil(energy / (highest * STEP_H) - 1e-9)
+    power = energy / np.maximum(quarters, 1) / STEP_H
+    power = np.where(energy > 0, np.maximum(power, battery.smallest_kw), 0.0) * np.sign(moved)
+    within = np.arange(STAGE_STEPS) < quarters[:, :, None]
+    return np.where(within, power[:, :, None], 0.0).reshape(sessions, -1)

@@ -28,6 +28,8 @@ HORIZON_STEPS = 192
 DISCHARGE_HORIZON_STEPS = 96
 RING_STEPS = 256
 FORECAST_STEPS = 96
+# What is past is cleared so many rows at a time, before plans can reach them again.
+CLEARED_STEPS = 32
 # Plans leave this much of the limit to the forecast's error.
 RESERVE_FRACTION = 0.03
 # A car that needs this share of its remaining time at full power gets it.
@@ -58,26 +60,27 @@ class Smart(Uncontrolled):
         self.limit_kw = rated * (1 - RESERVE_FRACTION)
         self._assumed = round(scenario.control.undeclared_hours / STEP_H)
         self._forecast_from = -1_000_000
-        self._forecast = np.zeros((0, layout.transformers), dtype=np.float32)
-        self._promised = np.zeros((RING_STEPS, layout.transformers))
-        self._plan = np.zeros((RING_STEPS, 0), dtype=np.float32)
+        # A session's quarters lie side by side: plans are written and read by session.
+        self._forecast = np.zeros((layout.transformers, 0), dtype=np.float32)
+        self._promised = np.zeros((layout.transformers, RING_STEPS))
+        self._plan = np.zeros((0, RING_STEPS), dtype=np.float32)
         self._due = np.zeros(0, dtype=np.int64)
         self._month = -1
         self._peak_kw = np.zeros(layout.transformers)
-        self._cleared = -1_000_000
+        self._cleared = self._begun = -1_000_000
         self.resize(layout)
 
     def resize(self, layout: Layout) -> None:
         """Learn of poles that were added."""
-        fresh = layout.sockets - self._plan.shape[1]
-        self._plan = np.concatenate([self._plan, np.zeros((RING_STEPS, fresh), dtype=np.float32)], axis=1)
+        fresh = layout.sockets - len(self._plan)
+        self._plan = np.concatenate([self._plan, np.zeros((fresh, RING_STEPS), dtype=np.float32)])
         self._due = np.concatenate([self._due, np.zeros(fresh, dtype=np.int64)])
         self._transformer = np.repeat(layout.feeder_transformer[layout.pole_feeder], layout.sockets_per_pole)
 
     def arrive(self, step: int, index: Ints, sockets: Sockets) -> None:
         """Plan the sessions that just began; of two at one transformer the second sees the first."""
         self._begin(step)
-        self._plan[:, index] = 0.0  # what the car before had left of its plan
+        self._plan[index] = 0.0  # what the car before had left of its plan
         window = np.where(
             sockets.declared[index], sockets.departure[index] - step, self._assume(index, sockets)
         )
@@ -95,7 +98,7 @@ class Smart(Uncontrolled):
     def powers(self, step: int, index: Ints, sockets: Sockets) -> Floats:
         """Return the plans' powers; urgent cars get more, an overloaded transformer's cars less."""
         self._begin(step)
-        plan = self._plan[step % RING_STEPS, index].astype(np.float64)
+        plan = self._plan[index, step % RING_STEPS].astype(np.float64)
         # One quarter is kept back for what a shared fuse or a smaller step took from the plan.
         left_h = (self._due[index] - step - 1) * STEP_H
         needed = meter_kwh_at_full_power(sockets, index)
@@ -108,31 +111,33 @@ class Smart(Uncontrolled):
 
     def _begin(self, step: int) -> None:
         """Clear what is past, renew the forecast once a day and the peak once a month."""
-        if step <= self._cleared:
+        if step <= self._begun:
             return
-        past = np.arange(max(self._cleared, step - RING_STEPS), step) % RING_STEPS
-        self._promised[past] = 0.0
-        self._plan[past] = 0.0
-        self._cleared = step
+        self._begun = step
+        if step - self._cleared >= CLEARED_STEPS:
+            past = np.arange(max(self._cleared, step - RING_STEPS), step) % RING_STEPS
+            self._promised[:, past] = 0.0
+            self._plan[:, past] = 0.0
+            self._cleared = step
         if not 0 <= step - self._forecast_from < FORECAST_STEPS:
             self._forecast_from = step
             everyone = np.arange(len(self._peak_kw))
             ahead = self.network.expected_kw(step, step + FORECAST_STEPS + HORIZON_STEPS, everyone)
-            self._forecast = ahead.astype(np.float32)
+            self._forecast = np.ascontiguousarray(ahead.T, dtype=np.float32)
         month = int(self.network.around.grid.month[max(step, 0)])
         if month != self._month:
             self._month = month
-            self._peak_kw = self._forecast.max(axis=0).astype(np.float64)
+            self._peak_kw = self._forecast.max(axis=1).astype(np.float64)
         self._peak_kw = np.maximum(self._peak_kw, self._expected(step))
 
     def _expected(self, step: int) -> Floats:
-        promised = self._promised[step % RING_STEPS]
-        return np.asarray(self._forecast[step - self._forecast_from] + promised)
+        promised = self._promised[:, step % RING_STEPS]
+        return np.asarray(self._forecast[:, step - self._forecast_from] + promised)
 
     def _market(self, step: int, steps: int, transformer: Ints) -> Market:
         rows = np.arange(step, step + steps)
-        ahead = self._forecast[rows - self._forecast_from][:, transformer]
-        load = (ahead + self._promised[rows % RING_STEPS][:, transformer]).T.astype(np.float64)
+        ahead = self._forecast[transformer[:, None], rows - self._forecast_from]
+        load = ahead + self._promised[transformer[:, None], rows % RING_STEPS]
         around = self.network.around
         rows = np.clip(rows, 0, around.grid.steps - 1)
         buy = np.broadcast_to(around.import_price[rows], load.shape)
@@ -180,15 +185,15 @@ class Smart(Uncontrolled):
         self._promise(step, index, charge_and_discharge(market, battery, window))
 
     def _promise(self, step: int, index: Ints, power: Floats) -> None:
-        rows = np.arange(step, step + power.shape[1])[:, None] % RING_STEPS
-        self._plan[rows, index[None, :]] = power.T
+        steps = np.arange(step, step + power.shape[1]) % RING_STEPS
+        self._plan[index[:, None], steps] = power
         # In a wave every transformer is there once, so nothing is added twice to one place.
-        self._promised[rows, self._transformer[index][None, :]] += power.T
+        self._promised[self._transformer[index][:, None], steps] += power
 
     def _guard(self, step: int, index: Ints, power: Floats, slack_h: Floats, sockets: Sockets) -> Floats:
         """Keep charging within the transformer's limit, and discharging within what it can send back."""
         transformer, count = self._transformer[index], len(self._peak_kw)
-        forecast = self._forecast[step - self._forecast_from]
+        forecast = self._forecast[:, step - self._forecast_from]
         into, out = np.maximum(power, 0.0), np.maximum(-power, 0.0)
         charge = np.bincount(transformer, weights=into, minlength=count)
         given = np.bincount(transformer, weights=out, minlength=count)
