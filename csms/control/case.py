@@ -48,6 +48,7 @@ def build_case(
     memory: Memory,
     watch: MeterWatch,
     ignoring: Collection[EvseKey] = (),
+    unleased: Collection[str] = (),
 ) -> PlanningCase:
     """Build the case of this moment.
 
@@ -65,6 +66,8 @@ def build_case(
         The running quarter and the month's peaks, by the street's own meter.
     ignoring
         Sockets that do not follow their orders: their power is taken as given, with all that they can draw.
+    unleased
+        Stations that get no lease: nothing is discharged there.
     """
     running = list(_running(state, catalogue))
     _learn(now, running, catalogue, ledger, memory, watch)
@@ -81,7 +84,9 @@ def build_case(
         grid,
         nowcast,
         memory.history,
-        allowed_discharge_kw={key: _allowed_kw(catalogue, state, key) for key, _ in running},
+        allowed_discharge_kw={
+            key: _allowed_kw(catalogue, state, key) for key, _ in running if key.station_id not in unleased
+        },
         unsteered_kw={
             session.id: worst_import_kw(_curves(ledger, key, session, ignoring), now, horizon)
             for key, session in running

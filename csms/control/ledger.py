@@ -23,13 +23,14 @@ class EvseKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A profile for a session, when it was sent, and the power that it stands for."""
+    """A profile for a session, when it was sent, the power that it stands for, and the end of its lease."""
 
     at: datetime
     key: EvseKey
     session_id: str
     profile: ChargingProfile
     curve: PowerCurve
+    until: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -131,6 +132,12 @@ class Ledger:
         """Return the order that surely holds; None when there is none or another one may have arrived."""
         entry = self._entries.get(key)
         return None if entry is None or entry.doubtful else entry.confirmed
+
+    @property
+    def leases(self) -> tuple[datetime, ...]:
+        """Ends of the leases of all confirmed orders."""
+        orders = (entry.confirmed for entry in self._entries.values())
+        return tuple(order.until for order in orders if order is not None and order.until is not None)
 
     def told(self, key: EvseKey, session_id: str, now: datetime) -> tuple[datetime, float] | None:
         """Return since when a session is told its power, and that power [kW]; None without an order."""

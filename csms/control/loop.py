@@ -17,6 +17,7 @@ from csms.control.alarm import Alarm
 from csms.control.case import Memory, build_case
 from csms.control.dispatch import CallStation, Dispatched, dispatch
 from csms.control.guarding import StationGuard
+from csms.control.lease import RENEWAL, ClockOffsets
 from csms.control.ledger import EvseKey, Ledger, Order
 from csms.control.orders import build_orders, choose_within_budget
 from csms.control.profiles import steering_of
@@ -126,6 +127,7 @@ class ControlLoop:
         self._guard = StationGuard(service, call, clock, self._ledger, installing=guarded)
         self._watch = MeterWatch(service.catalogue, grid, lambda: service.state.signals)
         self._writes = WriteBudget(service.catalogue.service.profile_writes_per_station_day)
+        self._clocks = ClockOffsets()
         self._guarded = guarded
         self.safety = SafetyGuard(service, clock, grid, self._ledger, self._memory, self._watch, hardware_kw)
         self.plans = 0
@@ -185,6 +187,7 @@ class ControlLoop:
                 self._ledger.forget(EvseKey(event.station_id, event.evse_id))
                 self.safety.forget(EvseKey(event.station_id, event.evse_id))
             case SamplesRecorded():
+                self._clocks.see(event)
                 if self._guarded and self.safety.observe(event):
                     self._alarm.set(self._clock.now(), "obedience")
             case MeterRead():
@@ -216,6 +219,7 @@ class ControlLoop:
                 self._memory,
                 self._watch,
                 self.safety.ignoring,
+                self._clocks.untrusted,
             )
             plan = await self._solve(case.problem)
             orders = build_orders(case, plan, self._ledger, self._service.catalogue, now)
@@ -229,6 +233,7 @@ class ControlLoop:
         self._memory.remember(case)
         self.plans, self.last_plan = self.plans + 1, plan
         self._judge(done)
+        self._renew()
         await self._service.record_plan(self._record(trigger, now, case, plan))
 
     async def _solve(self, problem: Problem) -> Plan:
@@ -249,6 +254,13 @@ class ControlLoop:
             )
             untaken = done.refused or done.doubtful
             self._alarm.set(self._clock.now() + (RETRY if untaken else RETRY_WITHHELD), "retry")
+
+    def _renew(self) -> None:
+        """Plan again when half of the next lease to end has passed."""
+        now = self._clock.now()
+        due = [until - RENEWAL for until in self._ledger.leases if until - RENEWAL > now]
+        if due:
+            self._alarm.set(min(due), "lease")
 
     def _record(self, trigger: str, at: datetime, case: PlanningCase, plan: Plan) -> PlanRecord:
         return PlanRecord(

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 
 from csms.control.curve import curve_of, worst_import_kw
 from csms.control.dispatch import LOOK_AHEAD, Change, change_of
+from csms.control.lease import RENEWAL, lease_discharge
 from csms.control.ledger import Ledger, Order
+from csms.control.profiles import LOOK_AHEAD as NEWS_AHEAD
 from csms.control.profiles import compile_profile, needs_sending, steering_of, tx_profile_id
 from csms.control.sessions import ConnectedCar
 from csms.control.snapshot import PlanningCase
@@ -112,11 +114,16 @@ def _order(
         transaction_id=car.session.transaction_id,
         tail_current_a=catalogue.service.fallback_current_a,
     )
+    profile, until = lease_discharge(profile, now, car.model.max_periods)
     hardware_kw = car.model.max_current_a * steering.kw_per_a
-    return Order(now, car.key, car.session.id, profile, curve_of(profile, steering, hardware_kw))
+    return Order(now, car.key, car.session.id, profile, curve_of(profile, steering, hardware_kw), until)
 
 
 def _is_news(order: Order, ledger: Ledger, now: datetime) -> bool:
     confirmed = ledger.confirmed(order.key)
-    known = confirmed is not None and confirmed.session_id == order.session_id
-    return needs_sending(confirmed.profile if known and confirmed else None, order.profile, now)
+    if confirmed is None or confirmed.session_id != order.session_id:
+        return True
+    # A lease ends later in every new order: that alone is news when it is time to renew it.
+    leased = confirmed.until - now if confirmed.until is not None else timedelta()
+    look_ahead = leased if leased > RENEWAL else NEWS_AHEAD
+    return needs_sending(confirmed.profile, order.profile, now, look_ahead)
