@@ -156,7 +156,7 @@ class CentralSystem:
         self._rules = build_rules(catalogue.service, grid.tz)
         self._oscp = OscpDesk(self.service, clock, self._http, new_id, self._rules)
         self._app.include_router(build_oscp(self._oscp))
-        self._app.include_router(build_oscp_desk(self._oscp, operator_token))
+        self._app.include_router(build_oscp_desk(self._oscp, operator_token, self.service.identify))
         self._app.include_router(
             build_pages(
                 self._feed,

@@ -10,6 +10,7 @@ from typing import Annotated, Any, assert_never
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, StrictBool, ValidationInfo, field_validator
 
+from csms.api.auth import OWNER, Asker
 from csms.api.context import PREFIX, ApiContext
 from csms.api.problems import not_found, refused_fields
 from csms.api.refusals import told_refusals
@@ -20,7 +21,8 @@ from csms.state.errors import NotFoundError
 from grid.config import StrictModel
 from grid.errors import Problem
 
-OPERATOR = "operator"
+# Who acts on the pages, where one token opens everything.
+OPERATOR = OWNER.name
 EvseId = Annotated[int, Field(strict=True, ge=1, le=1000)]
 _LARGEST_ID = 2**31 - 1
 
@@ -100,9 +102,9 @@ def build_actions(context: ApiContext) -> APIRouter:
     router = APIRouter(tags=["actions"])
 
     @router.post("/stations/{station_id}/actions")
-    async def act(station_id: str, body: ActionBody) -> ActionDocument:
+    async def act(station_id: str, body: ActionBody, asker: Asker) -> ActionDocument:
         """Tell a station to do something and wait for what it says."""
-        return await perform(context, station_id, body)
+        return await perform(context, station_id, body, asker.name)
 
     @router.get("/audit")
     async def get_audit(
@@ -119,7 +121,9 @@ def build_actions(context: ApiContext) -> APIRouter:
     return router
 
 
-async def perform(context: ApiContext, station_id: str, body: ActionBody) -> ActionDocument:
+async def perform(
+    context: ApiContext, station_id: str, body: ActionBody, actor: str = OPERATOR
+) -> ActionDocument:
     """Tell a station to do something, and keep that in the audit.
 
     Raises
@@ -136,11 +140,11 @@ async def perform(context: ApiContext, station_id: str, body: ActionBody) -> Act
     said = body.model_dump(exclude_none=True, exclude={"action", "token"}, mode="json")
     detail = ", ".join(f"{name} {value}" for name, value in said.items())
     outcome = f"{result.outcome}: {result.detail}" if result.detail else result.outcome
-    await keep_deed(context, body.action.value, station_id, detail, outcome)
+    await keep_deed(context, body.action.value, station_id, detail, outcome, actor)
     return result
 
 
-async def make_station_key(context: ApiContext, station_id: str) -> str:
+async def make_station_key(context: ApiContext, station_id: str, actor: str = OPERATOR) -> str:
     """Give a station a new password, and keep that one was made.
 
     Raises
@@ -150,15 +154,20 @@ async def make_station_key(context: ApiContext, station_id: str) -> str:
     """
     with told_refusals("station", station_id, f"{PREFIX}/stations"):
         key = await context.service.new_station_key(station_id)
-    await keep_deed(context, "new password", station_id, "", "made")
+    await keep_deed(context, "new password", station_id, "", "made", actor)
     return key
 
 
 async def keep_deed(
-    context: ApiContext, deed: str, station_id: str | None, detail: str, outcome: str
+    context: ApiContext,
+    deed: str,
+    station_id: str | None,
+    detail: str,
+    outcome: str,
+    actor: str = OPERATOR,
 ) -> None:
-    """Keep what an operator did."""
-    kept = Deed(context.clock.now(), OPERATOR, deed, station_id, detail, outcome)
+    """Keep what somebody did."""
+    kept = Deed(context.clock.now(), actor, deed, station_id, detail, outcome)
     await context.service.store.write(partial(record_deed, deed=kept))
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 
 from csms.api import problems
+from csms.api.access import build_access
 from csms.api.actions import build_actions
-from csms.api.auth import require_operator
+from csms.api.auth import require_right
 from csms.api.bookings import build_bookings
 from csms.api.bounds import BoundedBody, SecureHeaders
 from csms.api.compliance import build_compliance
@@ -27,8 +28,8 @@ DESCRIPTION = """One street: its charging stations, sessions, plans, meters and 
 
 Powers are in kW and > 0 when they flow into the vehicle or the street, energies in kWh, money in EUR: the
 unit stands in the name. Instants have a time zone. Everything under `/api/v1` needs
-`Authorization: Bearer TOKEN`. A refusal is a problem document (RFC 9457) that names every wrong field and
-what to do.
+`Authorization: Bearer TOKEN`; `GET /api/v1/me` says in which role. A refusal is a problem document
+(RFC 9457) that names every wrong field and what to do.
 """
 
 
@@ -52,13 +53,16 @@ def build_application(context: ApiContext) -> FastAPI:
     app.add_middleware(BoundedBody)
     app.add_middleware(SecureHeaders)
     app.include_router(build_health(context))
-    refusals: dict[int | str, dict[str, Any]] = {code: {"model": ProblemDocument} for code in (401, 404, 422)}
+    refusals: dict[int | str, dict[str, Any]] = {
+        code: {"model": ProblemDocument} for code in (401, 403, 404, 422)
+    }
     router = APIRouter(
         prefix=PREFIX,
-        dependencies=[Depends(require_operator(context.operator_token))],
+        dependencies=[Depends(require_right(context.operator_token, context.service.identify, PREFIX))],
         responses=refusals,
     )
     for build in (
+        build_access,
         build_stations,
         build_actions,
         build_sessions,

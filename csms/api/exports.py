@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, Field
 from sqlmodel import Session
 
 from csms.api.actions import keep_deed
+from csms.api.auth import Asker
 from csms.api.context import ApiContext
 from csms.api.problems import refused_fields
 from csms.state.queries import StoredSession, list_sessions
@@ -62,7 +63,7 @@ def build_exports(context: ApiContext) -> APIRouter:
     router = APIRouter(tags=["sessions"])
 
     @router.get("/sessions.csv", response_class=StreamingResponse)
-    async def export_sessions(query: Annotated[ExportQuery, Query()]) -> StreamingResponse:
+    async def export_sessions(query: Annotated[ExportQuery, Query()], asker: Asker) -> StreamingResponse:
         """Return the sessions that are over as CSV, the newest first: where, from when to when, how much.
 
         The form is the one that `wijkstroom rollout propose` reads. Nothing tells who charged; every export
@@ -72,7 +73,7 @@ def build_exports(context: ApiContext) -> APIRouter:
         problems = query.problems()
         if problems:
             raise refused_fields(problems)
-        await keep_deed(context, "export of sessions", None, query.describe(), "sent")
+        await keep_deed(context, "export of sessions", None, query.describe(), "sent", asker.name)
         return StreamingResponse(
             _write_csv(context, query),
             media_type="text/csv; charset=utf-8",

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import ValidationError
 from starlette.responses import JSONResponse, Response
 
-from csms.api.auth import require_operator
+from csms.api.auth import Identify, require_right
 from csms.api.context import PREFIX
 from csms.api.problems import ApiError
 from csms.api.refusals import told_refusals
@@ -97,10 +97,12 @@ class InvitationDocument(StrictModel):
     url: str
 
 
-def build_oscp_desk(desk: OscpDesk, operator_token: str) -> APIRouter:
+def build_oscp_desk(desk: OscpDesk, operator_token: str, identify: Identify) -> APIRouter:
     """Return the routes with which operators invite and ask capacity providers."""
     router = APIRouter(
-        prefix=f"{PREFIX}/oscp", tags=["OSCP 2.0"], dependencies=[Depends(require_operator(operator_token))]
+        prefix=f"{PREFIX}/oscp",
+        tags=["OSCP 2.0"],
+        dependencies=[Depends(require_right(operator_token, identify, PREFIX))],
     )
 
     @router.post("/{name}/invitation", status_code=HTTPStatus.CREATED)

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from csms.api.actions import make_station_key
+from csms.api.auth import Asker
 from csms.api.context import PREFIX, ApiContext
 from csms.api.documents import EvseDocument, KeyDocument, StationDocument
 from csms.api.problems import not_found
@@ -34,9 +35,9 @@ def build_stations(context: ApiContext) -> APIRouter:
         return describe_station(catalogue, station_id, state)
 
     @router.post("/stations/{station_id}/key")
-    async def make_key(station_id: str, response: Response) -> KeyDocument:
+    async def make_key(station_id: str, response: Response, asker: Asker) -> KeyDocument:
         """Give a station a new password, told this once; the one before it stops working."""
-        key = await make_station_key(context, station_id)
+        key = await make_station_key(context, station_id, asker.name)
         response.headers["Cache-Control"] = "no-store"
         return KeyDocument(station_id=station_id, key=key)
 

@@ -29,6 +29,7 @@ from csms.ocpp.vocabulary import (
     TransactionReport,
 )
 from csms.state import keys
+from csms.state.access import AccessToken, Role, add_access_token, find_access_token
 from csms.state.catalogue import Catalogue
 from csms.state.catalogue_rows import write_catalogue, write_guest_station
 from csms.state.errors import NotFoundError
@@ -321,6 +322,26 @@ class StateService:
         key_hash = keys.hash_key(key.encode(), self._pepper)
         await self.store.write(partial(keys.store_key_hash, station_id=station_id, key_hash=key_hash))
         return key
+
+    async def new_access_token(self, name: str, role: Role, expires_at: datetime | None) -> str:
+        """Make a token of the API and return it: the only time that anybody sees it.
+
+        Raises
+        ------
+        ConflictError
+            When the name was given before.
+        """
+        secret = keys.generate_key()
+        token = AccessToken(name, role, self._clock.now(), expires_at)
+        token_hash = keys.hash_key(secret.encode(), self._pepper)
+        await self.store.write(partial(add_access_token, token=token, token_hash=token_hash))
+        return secret
+
+    async def identify(self, secret: str) -> AccessToken | None:
+        """Return the token that opens with a secret now, None when none does."""
+        token_hash = keys.hash_key(secret.encode(), self._pepper)
+        found = await self.store.read(partial(find_access_token, token_hash=token_hash))
+        return found if found is not None and found.is_valid(self._clock.now()) else None
 
     # --- record, fold, publish ------------------------------------------------------------------------------
 

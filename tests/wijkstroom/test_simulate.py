@@ -73,8 +73,8 @@ def test_an_address_that_is_none_is_refused(address: str) -> None:
 
 
 def test_nobody_listens_and_the_report_says_so() -> None:
-    arguments = ["simulate", "ws://127.0.0.1:9/ocpp", "--date", "2024-06-11", "--hours", "0.5"]
-    result = CliRunner().invoke(app, [*arguments, "--speed", "3600", "--stations", "1"])
+    arguments = ["simulate", "ws://127.0.0.1:9/ocpp", "--date", "2024-06-11", "--hours", "1"]
+    result = CliRunner().invoke(app, [*arguments, "--speed", "900", "--stations", "1"])
     assert result.exit_code == 0, result.output
     assert "first connect" in result.output
 

@@ -8,7 +8,9 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, func, select
 
-import csms.state.audit  # noqa: F401 - its table belongs to the metadata
+# Their tables belong to the metadata.
+import csms.state.access
+import csms.state.audit  # noqa: F401
 
 _DIRECTORY = Path(__file__).parent
 # Two services that start at once take turns; any number that nobody else takes.

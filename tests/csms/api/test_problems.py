@@ -11,7 +11,7 @@ from pydantic import Field
 from starlette.requests import Request
 
 from csms.api import problems
-from csms.api.auth import require_operator
+from csms.api.auth import require_right
 from csms.api.bounds import SECURITY_HEADERS, BoundedBody, OwnNames, SecureHeaders
 from grid.config import StrictModel
 
@@ -21,6 +21,11 @@ TOKEN = "a-token"
 class Wish(StrictModel):
     energy_kwh: Annotated[float, Field(strict=True, gt=0, le=100)]
     until: int = 5
+
+
+async def nobody(secret: str) -> None:
+    """Know no token beside the operator's."""
+    del secret
 
 
 def build_app() -> FastAPI:
@@ -33,7 +38,7 @@ def build_app() -> FastAPI:
     async def put_wish(number: int, wish: Wish, limit: Annotated[int, Query(ge=1)] = 1) -> Wish:
         return wish
 
-    @app.get("/secret", dependencies=[Depends(require_operator(TOKEN))])
+    @app.get("/secret", dependencies=[Depends(require_right(TOKEN, nobody, ""))])
     async def secret() -> str:
         return "told"
 
@@ -106,7 +111,7 @@ async def test_operators_pass(client: httpx.AsyncClient) -> None:
 
 def test_an_empty_operator_token_is_refused() -> None:
     with pytest.raises(ValueError, match="empty"):
-        require_operator("")
+        require_right("", nobody, "")
 
 
 async def test_large_bodies_are_refused_whether_said_or_sent(client: httpx.AsyncClient) -> None:
