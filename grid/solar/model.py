@@ -70,6 +70,12 @@ def clear_sky_ghi_w_m2(array: PvArray, starts: Sequence[datetime]) -> NDArray[np
     return np.asarray(clear["ghi"], dtype=np.float64)
 
 
+def sun_elevation_degrees(array: PvArray, instants: Sequence[datetime]) -> NDArray[np.float64]:
+    """Return how high the sun stands, refraction included, shape (len(instants),) [deg]."""
+    sun = _place(array.latitude, array.longitude).location.get_solarposition(pd.DatetimeIndex(list(instants)))
+    return np.asarray(sun["apparent_elevation"], dtype=np.float64)
+
+
 def pv_kw(
     array: PvArray,
     starts: Sequence[datetime],
