@@ -13,6 +13,7 @@ from csms.api.actions import build_actions
 from csms.api.auth import require_right
 from csms.api.bookings import build_bookings
 from csms.api.bounds import BoundedBody, SecureHeaders
+from csms.api.commands import build_commands
 from csms.api.compliance import build_compliance
 from csms.api.context import PREFIX, ApiContext
 from csms.api.exports import build_exports
@@ -65,6 +66,7 @@ def build_application(context: ApiContext) -> FastAPI:
         build_access,
         build_stations,
         build_actions,
+        build_commands,
         build_sessions,
         build_exports,
         build_plans,
