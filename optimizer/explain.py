@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from optimizer.coefficients import Floats, base_load_bounds_kw, pv_bounds_kw
-from optimizer.plan import EvPlan, Plan, PlanStatus, Proof
+from optimizer.heuristics import plan_uncontrolled
+from optimizer.plan import EvPlan, Plan, PlanStatus, Proof, Uncontrolled
 from optimizer.problem import Ev, Group, Netting, Problem
 
 Steps = npt.NDArray[np.int64]
@@ -17,6 +18,9 @@ Steps = npt.NDArray[np.int64]
 NOTABLE_KWH = 0.01
 # Power below this is rounding [kW].
 NOTABLE_KW = 1e-3
+# Money that is shown, and the limits whose worth is told.
+NOTABLE_EUR = 0.005
+MOST_LIMITS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,24 @@ def explain(problem: Problem, plan: Plan, status: PlanStatus) -> tuple[str, ...]
         What was proven.
     """
     warnings = [*_session_warnings(problem, plan), *_site_warnings(plan)]
-    return (*warnings, *_peaks(problem, plan), _cost(plan, status))
+    return (*warnings, *_peaks(problem, plan), _cost(plan, status), *_saving(plan), *_limits(plan))
+
+
+def compare(problem: Problem, plan: Plan) -> Uncontrolled:
+    """Return what the site would do and pay without any control, and what the plan saves."""
+    other = plan_uncontrolled(problem)
+    return Uncontrolled(
+        money_eur=other.money_eur,
+        saving_eur=_worth_eur(problem, other) - _worth_eur(problem, plan),
+        limit_excess_kwh=problem.step_h * sum(other.limit_excess_kw),
+        peak_import_kw=max(other.import_kw),
+    )
+
+
+def _worth_eur(problem: Problem, plan: Plan) -> float:
+    """Return money, missing energy priced, energy that is left valued [EUR]."""
+    short_kwh = sum(ev.shortfall_kwh for ev in plan.evs)
+    return plan.money_eur + problem.shortfall_eur_per_kwh * short_kwh - plan.final_energy_value_eur
 
 
 def _rooms(problem: Problem, plan: Plan) -> list[_Room]:
@@ -157,6 +178,34 @@ def _peaks(problem: Problem, plan: Plan) -> Iterator[str]:
             else "made by this plan"
         )
         yield f"The peak of {band.name} is {planned.peak_kw:.1f} kW, {made}: {planned.cost_eur:.2f} EUR."
+
+
+def _limits(plan: Plan) -> Iterator[str]:
+    """Say what one more kW is worth, where it is worth most."""
+    if plan.values is None:
+        return
+    sides = [
+        (sum(values), each.id, direction, int(np.argmax(values)))
+        for each in (plan.values.connection, *plan.values.groups)
+        for direction, values in (("import", each.import_eur_per_kw), ("export", each.export_eur_per_kw))
+        if values
+    ]
+    for total_eur, name, direction, step in sorted(sides, reverse=True)[:MOST_LIMITS]:
+        if total_eur > NOTABLE_EUR:
+            yield f"One more kW of {direction} at {name} would save {total_eur:.2f} EUR, most in step {step}."
+
+
+def _saving(plan: Plan) -> Iterator[str]:
+    if plan.uncontrolled is None or not plan.evs:
+        return
+    other = plan.uncontrolled
+    broken = ""
+    if other.limit_excess_kwh > NOTABLE_KWH:
+        broken = f", and break the connection's limits by {other.limit_excess_kwh:.1f} kWh"
+    yield (
+        f"Uncontrolled charging would cost {other.money_eur:.2f} EUR{broken}; the plan saves "
+        f"{other.saving_eur:.2f} EUR, shortfalls priced and energy left over valued in both."
+    )
 
 
 def _cost(plan: Plan, status: PlanStatus) -> str:

@@ -48,7 +48,16 @@ class Allocate(Protocol):
 
 def plan_uncontrolled(problem: Problem) -> Plan:
     """Let every car charge at its most from arrival, whatever the limits say: it may break them."""
-    return _run(problem, lambda demands, _headroom, _groups: {each.id: each.max_kw for each in demands})
+    charge = np.zeros((len(problem.evs), problem.steps))
+    for index, (row, ev) in enumerate(zip(charge, problem.evs, strict=True)):
+        energy = ev.initial_energy_kwh
+        for step in range(ev.arrival_step, ev.departure_step):
+            row[step] = _demand(problem, index, energy).max_kw
+            if row[step] == 0.0:
+                break
+            energy += problem.step_h * ev.charge_efficiency * row[step]
+    _, curtailed = _headroom_kw(problem)
+    return build_plan(problem, Powers(charge, np.zeros_like(charge), curtailed), STATUS)
 
 
 def plan_equal_share(problem: Problem) -> Plan:

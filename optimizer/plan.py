@@ -107,6 +107,118 @@ class PeakBandPlan(BaseModel):
     cost_eur: float
 
 
+class Reason(StrEnum):
+    """What a session waits for in a step, or why it takes no more."""
+
+    PRICE = "price"
+    SUN = "sun"
+    PEAK = "peak"
+    LIMIT = "limit"
+    EVEN = "even"
+    SERVED = "served"
+    FULL = "full"
+    MINIMUM_POWER = "minimum power"
+    GIVES = "gives back"
+
+
+class Wait(BaseModel):
+    """Why one session charges with less than its most in some steps.
+
+    Parameters
+    ----------
+    ev
+        Id of the session.
+    first_step, end_step
+        First step of the wait, and first step after it.
+    reason
+        PRICE: energy is cheaper later; SUN: sun comes later, or it takes what there is; PEAK: charging would
+        raise a band's peak; LIMIT: others need the power more, or the limit leaves too little; EVEN: waiting
+        costs nothing; SERVED: it has or gets what it needs; MINIMUM_POWER: less than its smallest power was
+        left; GIVES: it discharges.
+    of
+        Name of the band, the group, or the source of the connection's limit.
+    cost_eur_per_kwh, worth_eur_per_kwh
+        What a kWh at the socket costs there, peaks and scarcity included, and what it is worth to the
+        session: means over the steps, from the duals of the final linear program [EUR/kWh].
+    until_step
+        When it charges next; None when it does not.
+    words
+        The same as a sentence.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    ev: str
+    first_step: int
+    end_step: int
+    reason: Reason
+    of: str | None
+    cost_eur_per_kwh: float
+    worth_eur_per_kwh: float
+    until_step: int | None
+    words: str
+
+
+class LimitValue(BaseModel):
+    """What one more kW of a limit would save in each step [EUR/kW]; empty where there is no limit.
+
+    Parameters
+    ----------
+    id
+        ``connection``, or the id of the group.
+    import_eur_per_kw, export_eur_per_kw
+        Over one step each: their sum is the worth of one more kW all the time.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    import_eur_per_kw: tuple[float, ...] = ()
+    export_eur_per_kw: tuple[float, ...] = ()
+
+
+class Values(BaseModel):
+    """Marginal values, from the duals of the final linear program: slopes at this plan, pauses as decided.
+
+    Parameters
+    ----------
+    energy_eur_per_kwh
+        What one more kWh at a socket costs in each step, peaks included, limits not [EUR/kWh].
+    connection, groups
+        What one more kW of their limits would save.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    energy_eur_per_kwh: tuple[float, ...]
+    connection: LimitValue
+    groups: tuple[LimitValue, ...]
+
+
+class Uncontrolled(BaseModel):
+    """The same site when every car charges at its most from arrival, whatever the limits say.
+
+    Parameters
+    ----------
+    money_eur
+        What it would pay [EUR].
+    saving_eur
+        How much less the plan costs, energy missing at departure priced and energy left in the batteries
+        valued in both [EUR].
+    limit_excess_kwh
+        Energy over the connection's limits [kWh].
+    peak_import_kw
+        Its highest import [kW].
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    money_eur: float
+    saving_eur: float
+    limit_excess_kwh: float
+    peak_import_kw: float
+
+
 class Plan(BaseModel):
     """A checked plan of one site.
 
@@ -137,6 +249,12 @@ class Plan(BaseModel):
         Worth of the energy that the batteries hold in the end [EUR].
     explanation
         Sentences: warnings first, then what binds.
+    waits
+        Why each session takes less than its most, from step to step; empty without the solver.
+    values
+        What one more kWh or kW would be worth; None without the solver.
+    uncontrolled
+        What the plan is compared with.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -156,3 +274,6 @@ class Plan(BaseModel):
     peak_bands: tuple[PeakBandPlan, ...]
     evs: tuple[EvPlan, ...]
     explanation: tuple[str, ...] = ()
+    waits: tuple[Wait, ...] = ()
+    values: Values | None = None
+    uncontrolled: Uncontrolled | None = None

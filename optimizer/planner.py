@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from optimizer.check import Finding, check_plan
 from optimizer.coefficients import UNDELIVERED_FACTOR, compute_coefficients
 from optimizer.evaluate import Powers, build_plan, compute_gap
-from optimizer.explain import explain
+from optimizer.explain import compare, explain
 from optimizer.heuristics import HEURISTICS
 from optimizer.plan import Plan, PlanStatus, Proof, Stop
 from optimizer.problem import Problem
 
 if TYPE_CHECKING:
     from optimizer.search import Result
+    from optimizer.worth import Final
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +32,15 @@ UNKNOWN = PlanStatus(proof=Proof.FALLBACK, stop=Stop.SOLVER_FAILED)
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What the search gave: powers with the model's cost of them, the best first; a bound; why it stopped."""
+    """What the search gave: powers with the model's cost of them, the best first; a bound; why it stopped.
+
+    ``final`` is the program in which it ended, None when there is none to read prices from.
+    """
 
     choices: tuple[tuple[Powers, float], ...]
     bound_eur: float
     stop: Stop
+    final: Final | None = None
 
 
 def plan(problem: Problem) -> Plan:
@@ -95,14 +100,36 @@ def finish(problem: Problem, found: Search, started_s: float) -> Plan:
             notes.append(f"This is the simple plan '{name}'.")
     status = judge(candidate.gap if made_by_solver else None, problem.gap, stop)
     answer = candidate.plan.model_copy(
-        update={"status": status, "bound_eur": candidate.bound_of_objective_eur, "gap": candidate.gap}
+        update={
+            "status": status,
+            "bound_eur": candidate.bound_of_objective_eur,
+            "gap": candidate.gap,
+            "uncontrolled": compare(problem, candidate.plan),
+        }
     )
+    if made_by_solver and not notes and found.final is not None:
+        answer = answer.model_copy(update=_priced(problem, answer, found.final))
     return answer.model_copy(
         update={
             "explanation": (*explain(problem, answer, status), *notes),
             "solve_seconds": time.monotonic() - started_s,
         }
     )
+
+
+def _priced(problem: Problem, answer: Plan, final: Final) -> dict[str, object]:
+    """Read waits and values from the program in which the search ended; nothing where that breaks."""
+    from optimizer.waits import list_waits  # noqa: PLC0415 - see the module's docstring
+    from optimizer.worth import compute_worth, list_values  # noqa: PLC0415
+
+    try:
+        worth = compute_worth(problem, final)
+        waits = list_waits(problem, final.data, answer, worth)
+        return {"values": list_values(problem, worth), "waits": waits}
+    except Exception:
+        # An explanation that cannot be given is no reason to give no plan.
+        log.exception("the plan could not be explained")
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +169,7 @@ def _first_that_passes(problem: Problem, found: Search) -> tuple[_Candidate | No
 def as_search(result: Result) -> Search:
     """Return what a search found, without what only the next search needs."""
     choices = tuple((choice.powers, choice.total_eur) for choice in result.choices)
-    return Search(choices, result.bound_eur, result.stop)
+    return Search(choices, result.bound_eur, result.stop, result.final)
 
 
 def _search(problem: Problem) -> Search:

@@ -46,6 +46,11 @@ def _to_list(value: Any, info: ValidationInfo) -> Any:
     return value
 
 
+def _to_names(value: Any, info: ValidationInfo) -> Any:
+    """Turn a name into an array of it."""
+    return [value] * info.data.get("steps", 1) if isinstance(value, str) else value
+
+
 def _to_number(value: Any) -> Any:
     """Turn a number of numpy into one of Python."""
     return value.item() if hasattr(value, "item") else value
@@ -171,6 +176,8 @@ class Problem(StrictModel):
         Expected load without the sessions, and expected sun [kW].
     import_limit_kw, export_limit_kw
         Limits at the connection [kW].
+    import_limit_source
+        Who sets the import limit, in all steps or step by step, for the explanation. None: ``connection``.
     pv_curtailable
         Whether the sun may be turned down.
     netting
@@ -195,6 +202,7 @@ class Problem(StrictModel):
     pv_kw: Amounts = Field(default=0.0, validate_default=True)
     import_limit_kw: Amounts
     export_limit_kw: Amounts
+    import_limit_source: Annotated[tuple[Name, ...], BeforeValidator(_to_names)] | None = None
     pv_curtailable: StrictBool = False
     netting: Netting = Netting.NONE
     peak_bands: tuple[PeakBand, ...] = ()

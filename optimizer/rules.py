@@ -103,15 +103,19 @@ def find_contradictions(document: Mapping[str, Any], wrong: AbstractSet[Place] =
     return faults
 
 
-def _length_fault(view: _View, name: str, wanted: int | None, meaning: str) -> Iterator[Fault]:
+def _length_fault(
+    view: _View, name: str, wanted: int | None, meaning: str, noun: str = "numbers"
+) -> Iterator[Fault]:
     values = view.array(name)
     if values is not None and wanted is not None and len(values) != wanted:
-        yield view.fault(f"has {len(values)} numbers: give {wanted}, {meaning}", name)
+        yield view.fault(f"has {len(values)} {noun}: give {wanted}, {meaning}", name)
 
 
 def _array_faults(top: _View, steps: int | None) -> Iterator[Fault]:
     for name in STEP_ARRAYS:
         yield from _length_fault(top, name, steps, "one per step, or a single number for all steps")
+    meaning = "one per step, or a single name for all steps"
+    yield from _length_fault(top, "import_limit_source", steps, meaning, "names")
 
 
 def _quantile_faults(top: _View) -> Iterator[Fault]:

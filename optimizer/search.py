@@ -12,9 +12,10 @@ from optimizer.dive import PAUSE_KW, Diver, Fixed, Found
 from optimizer.evaluate import Powers, compute_gap
 from optimizer.layout import ABSENT
 from optimizer.plan import Stop
-from optimizer.prefer import own_cost_eur, prefer
+from optimizer.prefer import on_and_off, own_cost_eur, prefer
 from optimizer.solve import Basis, Budget, Outcome, Solution, Solver
 from optimizer.switches import join_runs
+from optimizer.worth import Final
 
 # Fractions of the least power from which a slot is lifted to it. Lifting all is best for many sessions.
 THRESHOLDS = (0.0, 0.15, 0.3, 0.5, 0.7)
@@ -46,6 +47,8 @@ class Result:
         Where the relaxation ended, to start from when the site is planned again.
     fixed
         Slots that the best dive fixed, to begin with then.
+    final
+        The linear program of the cheapest plan, whose duals price it; None without a plan.
     """
 
     choices: tuple[Choice, ...]
@@ -53,6 +56,7 @@ class Result:
     stop: Stop
     basis: Basis | None = None
     fixed: Fixed | None = None
+    final: Final | None = None
 
 
 def search(data: Coefficients, gap: float, budget: Budget) -> Result:
@@ -109,13 +113,16 @@ def search_with(
         return Result((), bound_eur, stop, basis)
     cheapest = Choice(read_powers(program, best.values), best.objective_eur)
     # What binaries decided does not follow from the slots of a dive.
-    preferred = _prefer(diver, solver, data, cheapest, fixed if program is solver.program else None)
+    dived_best = program is solver.program
+    priced = best if dived_best else diver.dive(None, 0.0, on_and_off(data, cheapest.powers)).solution
+    preferred = _prefer(diver, solver, data, cheapest, fixed if dived_best else None)
     return Result(
         (cheapest,) if preferred is None else (preferred, cheapest),
         min(bound_eur, best.objective_eur),
         Stop.TIME_LIMIT if cut else Stop.SEARCH_ENDED,
         basis,
         fixed,
+        Final(data, solver.program, priced) if priced.found else None,
     )
 
 

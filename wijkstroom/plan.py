@@ -27,6 +27,8 @@ from wijkstroom.bench import stdout_to_stderr
 STDIN = Path("-")
 # Cities up to this size are planned in the command's own process: starting others takes longer.
 MOST_SITES_HERE = 20
+# What vehicles wait for is printed up to this many lines.
+MOST_WAITS = 30
 
 
 def run_plan(path: Path, *, as_json: bool) -> None:
@@ -99,7 +101,7 @@ def _name(path: Path) -> str:
 
 def plan_table(problem: Problem, plan: Plan) -> RenderableType:
     """Return a plan for people: a line per vehicle, the peaks, what it costs and why."""
-    return Group(_vehicles(problem, plan), _summary(problem, plan), *_reasons(plan))
+    return Group(_vehicles(problem, plan), _summary(problem, plan), *_reasons(plan), *_waits(plan))
 
 
 def _vehicles(problem: Problem, plan: Plan) -> Table:
@@ -151,6 +153,16 @@ def _reasons(plan: Plan | CityPlan) -> list[Text]:
         Text(f"- {sentence}", style="yellow" if sentence.startswith("Warning") else "")
         for sentence in plan.explanation
     ]
+
+
+def _waits(plan: Plan) -> list[Text]:
+    """Return what vehicles wait for, as far as it fits on a page."""
+    lines = [
+        Text(f"  {wait.first_step:3d}-{wait.end_step:<3d} {wait.words}", style="dim")
+        for wait in plan.waits[:MOST_WAITS]
+    ]
+    more = len(plan.waits) - len(lines)
+    return [*lines, Text(f"  and {more} more with --json", style="dim")] if more else lines
 
 
 def city_table(city: City, plan: CityPlan) -> RenderableType:

@@ -43,6 +43,8 @@ class StreetLimits:
     ----------
     import_limit_kw, export_limit_kw
         For everything that flows there, reserve taken off [kW].
+    import_source
+        Who sets the lowest import limit, ``node: source``.
     room_kw
         What upper base load and lower sun leave for charging [kW].
     fixed_kw
@@ -53,6 +55,7 @@ class StreetLimits:
 
     import_limit_kw: Floats
     export_limit_kw: Floats
+    import_source: tuple[str, ...]
     room_kw: Floats
     fixed_kw: float
     netting: Netting
@@ -115,6 +118,7 @@ def compute_street_limits(
     return StreetLimits(
         import_limit_kw=np.minimum(import_kw, LARGEST),
         export_limit_kw=np.minimum(every.export_limit_kw, LARGEST),
+        import_source=tuple(every.import_source),
         room_kw=np.minimum(np.maximum(import_kw - load_kw, 0.0), LARGEST),
         fixed_kw=fixed_kw,
         netting=Netting.CONFIRMED if confirmed else Netting.NONE,

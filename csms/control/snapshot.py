@@ -272,6 +272,7 @@ def _assemble(
         pv_upper_kw=_numbers(pv.upper),
         import_limit_kw=_numbers(limits.import_limit_kw),
         export_limit_kw=_numbers(limits.export_limit_kw),
+        import_limit_source=limits.import_source,
         pv_curtailable=False,
         netting=limits.netting,
         peak_bands=bands,

@@ -31,6 +31,8 @@ def test_the_evening_signal_and_the_name_plate() -> None:
     assert limits.import_limit_kw[:16] == pytest.approx([110.0] * 16)
     assert limits.import_limit_kw[16:] == pytest.approx([380.0] * 80)
     assert limits.export_limit_kw == pytest.approx([380.0] * 96)
+    assert len(set(limits.import_source)) > 1
+    assert all(": " in source for source in limits.import_source)
     assert limits.netting is Netting.NONE
 
 

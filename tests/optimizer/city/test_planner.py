@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from hypothesis import Phase, given, settings
+import numpy as np
+from hypothesis import Phase, assume, given, settings
+from hypothesis import strategies as st
 
 from optimizer.city.check import check_city
 from optimizer.city.plan import CityPlan
@@ -44,6 +46,32 @@ def test_the_bound_of_a_city_that_is_its_own_sample_is_at_least_its_relaxation(c
     relaxed = optimum_eur(city, exact=False)
     assert plan.bound_eur is not None
     assert plan.bound_eur >= relaxed - 1e-5 * max(1.0, abs(relaxed))
+
+
+LITTLE_KW = 0.01
+
+
+@settings(max_examples=30, deadline=None, phases=PHASES)
+@given(city=cities(most_sites=3, most_steps=3), data=st.data())
+def test_no_looser_limit_of_a_node_saves_more_than_its_value(city: City, data: st.DataObject) -> None:
+    limited = [
+        (index, side)
+        for index, node in enumerate(city.nodes)
+        for side in ("import", "export")
+        if getattr(node, f"{side}_limit_kw") is not None
+    ]
+    assume(limited)
+    index, side = data.draw(st.sampled_from(limited))
+    step = data.draw(st.integers(0, city.steps - 1))
+    node = city.nodes[index]
+    limits = np.broadcast_to(getattr(node, f"{side}_limit_kw"), city.steps).tolist()
+    limits[step] += LITTLE_KW
+    changed = node.model_copy(update={f"{side}_limit_kw": tuple(limits)})
+    looser = dataclasses.replace(city, nodes=(*city.nodes[:index], changed, *city.nodes[index + 1 :]))
+    value = getattr(plan_city(city).nodes[index], f"{side}_value_eur_per_kwh")[step] * city.step_h
+    saved = optimum_eur(city, exact=False) - optimum_eur(looser, exact=False)
+    assert value >= 0.0
+    assert saved <= value * LITTLE_KW + 1e-5 * max(1.0, abs(optimum_eur(city, exact=False)))
 
 
 @settings(max_examples=20, deadline=None, phases=PHASES)
