@@ -50,6 +50,8 @@ def print_summary(summary: Json, out: Path) -> None:
             table.add_row(label(name), *cells)
         console.print(table)
     console.print(headline(summary), highlight=False)
+    for line in held_back(summary):
+        console.print(line, highlight=False)
     console.print(
         f"report: {out / 'report.html'}, figures: {out / 'summary.json'}", style="dim", highlight=False
     )
@@ -62,6 +64,16 @@ def headline(summary: Json) -> str:
         free = each["free_fraction"]["mean"]
         parts.append(f"{year}: {'yes' if each['met'] else 'no'} ({free:.1%} in the worst neighbourhood)")
     return f"{summary['headline']['question'].capitalize()}? " + "; ".join(parts)
+
+
+def held_back(summary: Json) -> list[str]:
+    """Say which constraint binds where poles that were asked for have not come by the end."""
+    return [
+        f"{name}: {sum(each['waiting_for'].values()):g} poles that were asked for have not come, held by "
+        + ", ".join(f"{constraint} ({count:g})" for constraint, count in each["waiting_for"].items())
+        for name, each in summary["placement"]["neighbourhoods"].items()
+        if each["waiting_for"]
+    ]
 
 
 def print_sweep(summaries: dict[str, Json]) -> None:

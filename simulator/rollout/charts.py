@@ -70,7 +70,7 @@ def draw(scenario: Scenario, summary: Json, tables: Tables) -> Iterator[Chart]:
     yield _by_policy(summary, "transformer_peak_kw", "Peak of a transformer", "kW, mean over transformers")
     yield _by_policy(summary, "overloaded_transformers", "Transformers above their rating", "count")
     yield _poles(scenario, tables["areas"], first)
-    yield _lots(scenario, tables["areas"], first)
+    yield _lots(summary["concession"])
 
 
 def _figure(**layout: Any) -> Any:
@@ -223,16 +223,11 @@ def _poles(scenario: Scenario, areas: pd.DataFrame, policy: str) -> Chart:
     return Chart("Poles", "Standing poles, month by month, mean over replicates.", figure)
 
 
-def _lots(scenario: Scenario, areas: pd.DataFrame, policy: str) -> Chart:
-    lots = [area.lot for area in scenario.neighbourhoods]
-    mine = areas[areas["policy"] == policy]
-    mine = mine.assign(lot=mine["area"].map(lambda index: lots[int(index)]))
-    mean = mine.groupby(["lot", "year", "month"])["busiest_free_fraction"].mean().reset_index()
-    figure = _figure(xaxis_title="year", yaxis_title="free in the busiest hour")
-    for lot, rows in mean.groupby("lot"):
-        when = (rows["year"] + rows["month"] / MONTHS).round(3)
-        share = rows["busiest_free_fraction"].round(4).tolist()
-        figure.add_trace(plotly().Scatter(x=when.tolist(), y=share, name=str(lot)))
-    figure.add_hline(y=scenario.placement.guaranteed_free_fraction, line_dash="dot")
+def _lots(concession: Json) -> Chart:
+    figure = _figure(xaxis_title="month", yaxis_title="free in the busiest hour")
+    for lot, rows in concession["lots"].items():
+        shares = [row["free_busiest_fraction"]["mean"] for row in rows]
+        figure.add_trace(plotly().Scatter(x=[row["month"] for row in rows], y=shares, name=lot))
+    figure.add_hline(y=concession["promised_fraction"], line_dash="dot")
     caption = "Sub-neighbourhoods with a free socket in the busiest hour, by lot; dotted: the promise."
     return Chart("Guaranteed free places", caption, figure)

@@ -8,9 +8,9 @@ from typing import Any
 
 from grid.errors import DocumentError, Problem
 from simulator.rollout.figures import MEANINGS, replicate_figures
+from simulator.rollout.intervals import interval
 from simulator.rollout.scenario import Scenario
 from simulator.rollout.study import STUDY_FILE, load_tables
-from simulator.rollout.summary import interval
 
 
 def load_study(directory: Path) -> Scenario:

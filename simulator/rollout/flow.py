@@ -61,6 +61,8 @@ def check_feeders(scenario: Scenario, data: Path, directory: Path) -> Json:
     DocumentError
         When the network cannot be read or the package is missing.
     """
+    # A mistake in the network's file is told before a year is computed.
+    _network(scenario, HOMES_PER_NODE, directory)
     year = scenario.study.years[-1]
     blocks: list[NDArray[np.float32]] = []
     run = YearRun(

@@ -429,6 +429,8 @@ def contradictions(scenario: Scenario) -> Iterator[tuple[str, str]]:
         )
     if adoption.one_phase_fraction + adoption.large_charger_fraction > 1:
         yield "adoption.large_charger_fraction", "with one_phase_fraction it exceeds 1: lower one of the two"
+    if scenario.grid.flow_network is not None and scenario.grid.flow_feeders == 0:
+        yield "grid.flow_feeders", "is 0, so flow_network is never used: say how many feeders to check"
     yield from _neighbourhood_contradictions(scenario)
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
+from simulator.rollout.concession import track_lots
 from simulator.rollout.figures import MEANINGS, replicate_figures, transformer_years
+from simulator.rollout.intervals import CONFIDENCE, interval, rounded, within
 from simulator.rollout.placement import MONTHS
 from simulator.rollout.scenario import Scenario
 from simulator.rollout.year import Tables
 
 Json = dict[str, Any]
-CONFIDENCE = 0.95
 FIRST_TO_FAIL = 10
 
 
@@ -41,34 +40,17 @@ def summarise(scenario: Scenario, tables: Tables) -> Json:
         "headline": _headline(scenario, figures),
         "figures": _intervals(figures),
         "neighbourhoods": _neighbourhoods(scenario, tables),
+        "concession": track_lots(scenario, tables["areas"]),
         "transformers_first": _first_to_fail(scenario, tables["transformers"]),
         "placement": _placement(scenario, tables),
     }
 
 
-def interval(values: np.ndarray[Any, Any]) -> Json:
-    """Return mean and Student interval of replicates; one replicate has none."""
-    clean = np.asarray(values, dtype=float)
-    mean = float(clean.mean())
-    if len(clean) < 2:  # noqa: PLR2004 - two make an interval
-        return {"mean": rounded(mean), "low": None, "high": None}
-    half = float(
-        student.ppf(0.5 + CONFIDENCE / 2, len(clean) - 1) * clean.std(ddof=1) / math.sqrt(len(clean))
-    )
-    return {"mean": rounded(mean), "low": rounded(mean - half), "high": rounded(mean + half)}
-
-
 def _bounded(name: str, values: Json) -> Json:
     """Cut the interval of what cannot be negative at zero, and of a share at one."""
-    if MEANINGS[name].paired or name.endswith("_eur") or values["low"] is None:
+    if MEANINGS[name].paired or name.endswith("_eur"):
         return values
-    high = min(1.0, values["high"]) if name.endswith("_fraction") else values["high"]
-    return {**values, "low": max(0.0, values["low"]), "high": high}
-
-
-def rounded(value: float) -> float:
-    """Return six significant digits: more would be noise."""
-    return float(f"{value:.6g}")
+    return within(values, 0.0, 1.0 if name.endswith("_fraction") else math.inf)
 
 
 def _intervals(figures: pd.DataFrame) -> Json:

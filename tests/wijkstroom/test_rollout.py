@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from simulator.rollout import validation
 from wijkstroom.cli import app
+from wijkstroom.rollout_tables import held_back
 
 pytest.importorskip("pyarrow")
 pytest.importorskip("plotly")
@@ -93,6 +94,24 @@ def test_mistakes_end_with_code_two_and_all_of_them(scenario: Path, tmp_path: Pa
     for place in ("adoption.electric_fraction", "neighbourhoods[0].poles", "neighbourhoods[0].latitude"):
         assert place in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_an_impossible_placement_says_which_constraint_binds(scenario: Path, tmp_path: Path) -> None:
+    rule = '[placement]\nrule = "occupancy"\noccupancy_trigger = 0.05\nlead_months = 0\n'
+    scenario.write_text(f"{SCENARIO}\n{rule}connections_per_month = 0\n")
+    arguments = ["rollout", str(scenario), "--out", str(tmp_path / "out"), "--policy", "uncontrolled"]
+    said = " ".join(runner.invoke(app, arguments).stdout.split())
+    assert "poles that were asked for have not come, held by connections_per_month" in said
+
+
+def test_each_neighbourhood_says_what_holds_its_poles_back() -> None:
+    places = {
+        "A": {"waiting_for": {"connectable_from": 3.5, "largest_poles_per_cell": 1.0}},
+        "B": {"waiting_for": {}},
+    }
+    (said,) = held_back({"placement": {"neighbourhoods": places}})
+    assert said.startswith("A: 4.5 poles that were asked for have not come")
+    assert said.endswith("held by connectable_from (3.5), largest_poles_per_cell (1)")
 
 
 def test_an_unknown_scenario_names_the_shipped_ones(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def _smart(city: Scenario, data: Path) -> Figure:
 
 def _ratio(city: Scenario, data: Path, own: Figure) -> Figure:
     """Compare with the best of the other simulators on the sessions of fifty poles and thirty days."""
-    document = _sessions(city, data)
+    document = measured_sessions(city, data)
     years = document["sockets"] * document["steps"] / 4 / HOURS_PER_YEAR
     speeds, failed = {}, []
     for peer in PEERS:
@@ -134,8 +134,21 @@ def _ratio(city: Scenario, data: Path, own: Figure) -> Figure:
     return at_least("ratio_best_peer", own.value / best, "1", RATIO, reference)
 
 
-def _sessions(city: Scenario, data: Path) -> dict[str, Any]:
-    """Return sessions of the first poles as plain values: what the kernel admitted, socket by socket."""
+def measured_sessions(city: Scenario, data: Path) -> dict[str, Any]:
+    """Return sessions of the first poles as plain values: what the kernel admitted, socket by socket.
+
+    Parameters
+    ----------
+    city
+        Its first neighbourhood is taken, with fewer poles.
+    data
+        Folder with statistics and prices.
+
+    Returns
+    -------
+    dict
+        ``sockets``, ``steps`` (quarters), ``energy_kwh`` into the batteries, and ``sessions`` by arrival.
+    """
     area = city.neighbourhoods[0].model_copy(
         update={"poles": PEER_POLES, "households": 800, "transformers": 4}
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from grid.errors import DocumentError
 from simulator.rollout.flow import check_feeders, straight_feeder, with_margin
 from simulator.rollout.scenario import Grid
 from tests.simulator.rollout.conftest import DATA, area, scenario
@@ -33,6 +34,15 @@ def test_a_feeder_of_the_users_own_is_used(tmp_path: Path) -> None:
     plain = check_feeders(scenario(grid=Grid(flow_feeders=1)), DATA, tmp_path)
     own = check_feeders(scenario(grid=Grid(flow_feeders=1, flow_network="own.csv")), DATA, tmp_path)
     assert own["feeders"][0]["voltage_low_pu"] < plain["feeders"][0]["voltage_low_pu"]
+
+
+def test_a_mistake_in_the_network_is_told_before_a_year_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.rollout.flow.YearRun", None)
+    (tmp_path / "own.csv").write_text(HEADER + "bus,a,250,zero,0.08,140,12\n")
+    with pytest.raises(DocumentError, match="line 2"):
+        check_feeders(scenario(grid=Grid(flow_feeders=1, flow_network="own.csv")), DATA, tmp_path)
 
 
 def test_a_street_has_a_joint_for_four_households() -> None:

@@ -33,6 +33,9 @@ electric_fraction = [0.2]
 [poles]
 socket_amps = 16
 
+[grid]
+flow_network = "own.csv"
+
 [control]
 static_from_hour = 21.0
 static_to_hour = 17.0
@@ -111,6 +114,7 @@ def test_every_contradiction_between_tables_is_listed_at_once(tmp_path: Path) ->
         "study.years",
         "adoption.electric_fraction",
         "control.static_to_hour",
+        "grid.flow_feeders",
         "neighbourhoods[0].poles",
         "neighbourhoods[1].id",
         "neighbourhoods[1].latitude",
