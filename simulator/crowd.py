@@ -28,10 +28,11 @@ from simulator.faults.link import Link, connect_over
 from simulator.faults.scenario import DEFAULT_VALUES, OF_SOCKET, FaultKind
 from simulator.faults.schedule import FaultEvent
 from simulator.fleet.sessions import Fleet, InformationClass, Session
-from simulator.invariants import Stay, check_stay
+from simulator.invariants import SECONDS_PER_HOUR, Stay, check_stay
 from simulator.setup import StationSetup
 from simulator.station.build import build_firmware, build_settings
 from simulator.station.evse import Evse, PlugIn
+from simulator.station.standby import standby_kwh
 from simulator.vehicle.model import VehicleModel
 
 # Handshakes at a time: more only wait for each other.
@@ -56,6 +57,8 @@ class CrowdTally:
         People who found their socket taken or blocked.
     import_kwh, export_kwh
         Of the sessions that ended [kWh].
+    plugged_h
+        How long their cars were plugged in [h].
     violations
         What contradicted physics; always empty but for a mistake of ours.
     """
@@ -65,6 +68,7 @@ class CrowdTally:
     diverted: int = 0
     import_kwh: float = 0.0
     export_kwh: float = 0.0
+    plugged_h: float = 0.0
     violations: list[str] = field(default_factory=list)
 
 
@@ -142,6 +146,13 @@ class Crowd:
     def cars(self) -> int:
         """How many cars are plugged in."""
         return len(self._stays)
+
+    @property
+    def standby_kwh(self) -> float:
+        """What the electronics of all sockets took so far, cars that are still there counted when they go."""
+        sockets = sum(len(one.evses) for one in self.setup.stations)
+        hours = (self._clock.now() - self.setup.start) / timedelta(hours=1)
+        return standby_kwh(sockets, hours, self.tally.plugged_h)
 
     @property
     def waiting(self) -> int:
@@ -252,6 +263,7 @@ class Crowd:
         battery, registers = evse.socket.battery(second), evse.socket.registers(second)
         assert battery is not None, "its car is plugged in"
         self.tally.import_kwh += registers.import_kwh - stay.registers.import_kwh
+        self.tally.plugged_h += (second - stay.second) / SECONDS_PER_HOUR
         self.tally.export_kwh += registers.export_kwh - stay.registers.export_kwh
         problems = check_stay(stay, battery.energy_kwh, registers, second)
         self.tally.violations += [f"{station_id} socket {evse_id}: {problem}" for problem in problems]
@@ -348,7 +360,7 @@ def build_plug(fleet: Fleet, session: Session, left_with_kwh: dict[str, float]) 
         fleet.battery_at_arrival(session, left_with_kwh),
         session.token,
         communicates=speaks,
-        departure=session.departure if session.information is InformationClass.CAR else None,
+        departure=session.told_departure if session.information is InformationClass.CAR else None,
         target_fraction=session.target_energy_kwh / model.capacity_kwh,
     )
 
@@ -361,6 +373,9 @@ def spread_first(sessions: Sequence[Session], start: datetime, seed: int) -> lis
         arrival = session.arrival
         if arrival <= start:
             arrival = start + timedelta(seconds=rng.uniform(0.0, FIRST_PLUG_INS_S))
+        told = session.declaration
+        if told is not None:
+            told = replace(told, at=max(told.at, arrival))
         if session.departure > arrival:
-            spread.append(replace(session, arrival=arrival))
+            spread.append(replace(session, arrival=arrival, declaration=told))
     return sorted(spread, key=lambda session: (session.arrival, session.id))

@@ -57,6 +57,7 @@ app.add_typer(rollout.app, name="rollout")
 app.add_typer(solar.app, name="solar")
 app.add_typer(access.app, name="token")
 app.add_typer(market.prices_app, name="prices")
+app.add_typer(market.tariffs_app, name="tariffs")
 fleet_app = typer.Typer(help="Fleets of electric cars, as the simulator draws them.", no_args_is_help=True)
 app.add_typer(fleet_app, name="fleet")
 
@@ -231,6 +232,14 @@ def simulate(
     report: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Fleet file: also write the report as JSON.")
     ] = None,
+    api: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Fleet file: API of our service, where people declare needs and book; the token comes from "
+            "WIJKSTROOM_OPERATOR_TOKEN.",
+        ),
+    ] = None,
 ) -> None:
     """Connect simulated stations to any central system: ours or another.
 
@@ -250,12 +259,12 @@ def simulate(
             from wijkstroom.simulate_fleet import FleetOptions, run_fleet  # noqa: PLC0415
 
             run_fleet(
-                FleetOptions(Path(target), csms, stations, hours, speed, seed, scenario, control, report)
+                FleetOptions(Path(target), csms, stations, hours, speed, seed, scenario, control, report, api)
             )
             return
         from wijkstroom.simulate import SimulateOptions, run_simulate  # noqa: PLC0415
 
-        refuse_fleet_options(scenario=scenario, control=control, report=report)
+        refuse_fleet_options(scenario=scenario, control=control, report=report, api=api)
         run_simulate(
             SimulateOptions(
                 address=target,
@@ -382,6 +391,9 @@ def bench(
     site_days: Annotated[
         int | None, typer.Option("--site-days", min=1, help="For faults: how many streets and days.")
     ] = None,
+    days: Annotated[
+        int | None, typer.Option("--days", min=1, max=90, help="For uncertainty: how many days.")
+    ] = None,
 ) -> None:
     """Measure, against what was measured in the same run; results are kept in docs/results.
 
@@ -390,11 +402,12 @@ def bench(
         wijkstroom bench
         wijkstroom bench loop --json
         wijkstroom bench faults --site-days 20 --json
+        wijkstroom bench uncertainty --days 7
     """
     from wijkstroom.bench import run_bench  # noqa: PLC0415
 
     with reported_errors():
-        run_bench(name, as_json=as_json, site_days=site_days)
+        run_bench(name, as_json=as_json, site_days=site_days, days=days)
 
 
 @app.command()

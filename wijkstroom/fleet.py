@@ -10,7 +10,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from simulator.fleet.describe import PlaceReport, compare_workplace, describe_place, read_mean_energy
+from simulator.fleet.describe import (
+    DEAR_EVENING,
+    REWARD_EUR_PER_KWH,
+    PlaceReport,
+    compare_workplace,
+    describe_classes,
+    describe_place,
+    read_mean_energy,
+)
 from simulator.fleet.joint import JointSampler, Place, load_session_tables
 from simulator.fleet.mix import load_mix
 from simulator.fleet.plugins import PlugInSampler
@@ -58,15 +66,16 @@ def describe(options: DescribeOptions) -> dict[str, Any]:
     path = find_config("fleets", options.mix)
     mix = load_mix(path, options.year, resolver(path.parent))
     energy = read_mean_energy(data / "elaad_mean-demand-per-arrival.csv")
-    places = [
-        _describe_place(PlugInSampler(JointSampler(place, tables[place]), mix), options, energy[place])
-        for place in Place
-    ]
+    samplers = {place: PlugInSampler(JointSampler(place, tables[place]), mix) for place in Place}
+    places = [_describe_place(samplers[place], options, energy[place]) for place in Place]
+    rng = np.random.default_rng([options.seed, len(Place)])
+    classes = describe_classes(samplers[Place.PUBLIC].draw(options.draws, rng), rng)
     document: dict[str, Any] = {
         "draws": options.draws,
         "year": options.year,
         "seed": options.seed,
         "places": [asdict(report) for report in places],
+        "classes_at_public_sockets": [asdict(report) for report in classes],
     }
     if options.workplace is not None:
         document["real_workplace"] = compare_workplace(options.workplace, tables[Place.WORK])
@@ -101,6 +110,7 @@ def print_description(document: dict[str, Any]) -> None:
         "  in the hour from": ("worst_hour", "d"),
         "rank correlation stay, energy": ("rank_stay_energy", ".2f"),
         "rank correlation stay, arrival": ("rank_stay_arrival", ".2f"),
+        "plugged time that is idle": ("idle_share", ".0%"),
         "data: stay by hour / percentiles": ("stay_levels_ratio", ".2f"),
         "data: energy by hour / percentiles": ("energy_levels_ratio", ".2f"),
     }
@@ -111,6 +121,7 @@ def print_description(document: dict[str, Any]) -> None:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in report["classes"].items())
         cars = ", ".join(f"{name} {share:.0%}" for name, share in report["cars"].items())
         console.print(f"{report['place']:7s}{shares}\n       {cars}", highlight=False)
+    _print_classes(document["classes_at_public_sockets"])
     real = document.get("real_workplace")
     if real is not None:
         console.print(
@@ -120,3 +131,22 @@ def print_description(document: dict[str, Any]) -> None:
             f"{real['rank_stay_arrival']:.2f}",
             highlight=False,
         )
+
+
+def _print_classes(classes: list[dict[str, Any]]) -> None:
+    title = "what drivers at public sockets do (assumptions)"
+    table = Table("", *(one["driver"] for one in classes), title=title)
+    rows = {
+        "part of the plug-ins": ("share", ".0%"),
+        "mean stay (h)": ("mean_stay_h", ".1f"),
+        "mean energy (kWh)": ("mean_energy_kwh", ".1f"),
+        "declare in an app": ("declares", ".0%"),
+        "let the car tell, if it can": ("speaks", ".0%"),
+        "opt out": ("opts_out", ".0%"),
+        f"opt out at {REWARD_EUR_PER_KWH:g} EUR/kWh": ("opts_out_paid", ".0%"),
+        f"other hour, evening x{DEAR_EVENING:g}": ("shifts", ".0%"),
+        "stay saved by leaving full": ("leaves_full", ".0%"),
+    }
+    for label, (key, form) in rows.items():
+        table.add_row(label, *(format(one[key], form) for one in classes))
+    Console().print(table)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from grid.timegrid import QUARTERS_PER_DAY
 from simulator.fleet.joint import DriverClass
+from simulator.fleet.sessions import InformationClass
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -29,15 +30,16 @@ class Habits:
     Parameters
     ----------
     declares_fraction, speaks_fraction
-        Part that declares need and departure in an app; part whose car tells them itself.
+        Part that declares need and departure in an app; part that lets the car tell them, where it can.
     opt_out_fraction
-        Part that wants no steering at all.
+        Part that wants no steering when that pays nothing: it asks for everything at once.
     shift_fraction
         Part that comes at a cheaper time when that is worth it.
     shift_hours_max
         How far those shift their arrival [h].
     worth_eur_per_kwh
-        How much cheaper it must be for half of them to shift [EUR/kWh].
+        How much cheaper it must be for half of them to shift, or steering must pay for half of those who
+        opt out to agree [EUR/kWh].
     leaves_when_full_fraction
         Part that drives away some time after the car is full.
     patience_h
@@ -55,12 +57,114 @@ class Habits:
 
 
 HABITS = {
-    DriverClass.RESIDENT: Habits(0.45, 0.20, 0.10, 0.30, 4.0),
-    DriverClass.VISITOR: Habits(0.15, 0.15, 0.25, 0.05, 1.0),
-    DriverClass.COMMUTER: Habits(0.40, 0.20, 0.10, 0.05, 1.0),
-    DriverClass.SHARED: Habits(0.90, 0.90, 0.00, 0.00, 0.0),
-    DriverClass.TAXI: Habits(0.10, 0.20, 0.60, 0.30, 2.0),
+    DriverClass.RESIDENT: Habits(
+        declares_fraction=0.45,
+        speaks_fraction=0.20,
+        opt_out_fraction=0.10,
+        shift_fraction=0.30,
+        shift_hours_max=4.0,
+        leaves_when_full_fraction=0.05,
+        patience_h=1.0,
+    ),
+    DriverClass.VISITOR: Habits(
+        declares_fraction=0.15,
+        speaks_fraction=0.15,
+        opt_out_fraction=0.25,
+        shift_fraction=0.05,
+        shift_hours_max=1.0,
+        leaves_when_full_fraction=0.20,
+    ),
+    DriverClass.COMMUTER: Habits(
+        declares_fraction=0.40,
+        speaks_fraction=0.20,
+        opt_out_fraction=0.10,
+        shift_fraction=0.05,
+        shift_hours_max=1.0,
+        leaves_when_full_fraction=0.15,
+        patience_h=1.0,
+    ),
+    DriverClass.SHARED: Habits(declares_fraction=0.90, speaks_fraction=0.90),
+    DriverClass.TAXI: Habits(
+        declares_fraction=0.10,
+        speaks_fraction=0.20,
+        opt_out_fraction=0.60,
+        shift_fraction=0.30,
+        shift_hours_max=2.0,
+        worth_eur_per_kwh=0.05,
+        leaves_when_full_fraction=0.80,
+        patience_h=0.1,
+    ),
 }
+# What people pay in the cheap hours [EUR/kWh], and the quarters of a dear evening, 17:00 to 21:00.
+CHEAP_EUR_PER_KWH = 0.25
+EVENING = slice(68, 84)
+
+
+def evening_prices(ratio: float) -> Floats:
+    """Return a day's prices by local quarter whose evening is dearer, shape (96,) [EUR/kWh].
+
+    Parameters
+    ----------
+    ratio
+        Of the evening's price to the rest of the day's.
+    """
+    prices = np.full(QUARTERS_PER_DAY, CHEAP_EUR_PER_KWH)
+    prices[EVENING] *= ratio
+    return prices
+
+
+def opt_out_share(habits: Habits, reward_eur_per_kwh: float) -> float:
+    """Return the part that opts out when steering pays: ``opt_out_fraction 2^(-reward / worth)``.
+
+    Parameters
+    ----------
+    habits
+        Of the class.
+    reward_eur_per_kwh
+        What steering pays [EUR/kWh].
+    """
+    return float(habits.opt_out_fraction * 2.0 ** (-reward_eur_per_kwh / habits.worth_eur_per_kwh))
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What the driver of one session tells.
+
+    Parameters
+    ----------
+    information
+        By which way, if at all.
+    opted_out
+        Whether everything is asked for at once.
+    """
+
+    information: InformationClass
+    opted_out: bool
+
+
+def choose_telling(
+    habits: Habits, reward_eur_per_kwh: float, rng: np.random.Generator, *, speaks: bool
+) -> Telling:
+    """Draw what a driver tells; who opts out has to tell it: through the car where it speaks, else in an app.
+
+    Parameters
+    ----------
+    habits
+        Of the class.
+    reward_eur_per_kwh
+        What steering pays [EUR/kWh].
+    rng
+        The only source of randomness.
+    speaks
+        Whether the car can tell needs at this station.
+    """
+    out, car, app = rng.random(3)
+    opted_out = bool(out < opt_out_share(habits, reward_eur_per_kwh))
+    if speaks and car < habits.speaks_fraction:
+        return Telling(InformationClass.CAR, opted_out)
+    if opted_out or app < habits.declares_fraction:
+        return Telling(InformationClass.DRIVER, opted_out)
+    return Telling(InformationClass.NONE, opted_out=False)
 
 
 def shift_arrivals(

@@ -14,6 +14,7 @@ from scipy.stats import spearmanr
 
 from grid.errors import DocumentError, Problem
 from grid.timegrid import QUARTERS_PER_DAY
+from simulator.fleet.behaviour import HABITS, evening_prices, opt_out_share, shift_arrivals, shorten_stays
 from simulator.fleet.joint import Place, SessionTables, by_half_hour, read_table
 from simulator.fleet.plugins import CLASSES, PlugIns, PlugInSampler
 
@@ -24,6 +25,8 @@ LEAST_SHARE = 0.02
 # What the tables round to zero [h, kWh].
 RESOLUTION = 0.05
 QUARTER_HOURS = 0.25
+# What classes are asked about: evenings so much dearer, and what steering pays [EUR/kWh].
+DEAR_EVENING, REWARD_EUR_PER_KWH = 2.0, 0.10
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class PlaceReport:
         Mean of the table by hour over the mean of the percentiles: where the data disagree with themselves.
     rank_stay_energy, rank_stay_arrival
         Spearman's correlations.
+    idle_share
+        Part of the plugged time that is left when every car charges at once.
     classes, cars
         Shares drawn.
     """
@@ -68,6 +73,7 @@ class PlaceReport:
     energy_levels_ratio: float
     rank_stay_energy: float
     rank_stay_arrival: float
+    idle_share: float
     classes: dict[str, float]
     cars: dict[str, float]
 
@@ -149,9 +155,78 @@ def describe_place(
         energy_levels_ratio=energy_level,
         rank_stay_energy=float(spearmanr(plug_ins.stay_h, plug_ins.energy_kwh).statistic),
         rank_stay_arrival=float(spearmanr(plug_ins.stay_h, plug_ins.quarter).statistic),
+        idle_share=1.0 - float((plug_ins.energy_kwh / plug_ins.power_kw).sum() / plug_ins.stay_h.sum()),
         classes=_shares(plug_ins.driver, [one.value for one in CLASSES]),
         cars=_shares(plug_ins.car, [model.name for model in sampler.mix.models.values()]),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ClassReport:
+    """What drivers of a class do.
+
+    Parameters
+    ----------
+    driver, share
+        Which class, and its part of the plug-ins.
+    mean_stay_h, mean_energy_kwh
+        Of its plug-ins [h, kWh].
+    declares, speaks
+        Part that tells need and departure in an app, or through a car that can.
+    opts_out, opts_out_paid
+        Part that wants no steering, when that pays nothing and when it pays `REWARD_EUR_PER_KWH`.
+    shifts
+        Part that comes at another time when evenings are `DEAR_EVENING` times as dear.
+    leaves_full
+        Part of the plugged time that is saved when people drive away from full cars.
+    """
+
+    driver: str
+    share: float
+    mean_stay_h: float
+    mean_energy_kwh: float
+    declares: float
+    speaks: float
+    opts_out: float
+    opts_out_paid: float
+    shifts: float
+    leaves_full: float
+
+
+def describe_classes(plug_ins: PlugIns, rng: np.random.Generator) -> list[ClassReport]:
+    """Return what the drivers of each class do, by its habits on its plug-ins.
+
+    Parameters
+    ----------
+    plug_ins
+        Of a place where several classes come.
+    rng
+        The only source of randomness.
+    """
+    prices = evening_prices(DEAR_EVENING)
+    full_after_h = plug_ins.energy_kwh / plug_ins.power_kw
+    reports = []
+    for index, name in enumerate(CLASSES):
+        own, habits = plug_ins.driver == index, HABITS[name]
+        if not own.any():
+            continue
+        quarter, stay_h = plug_ins.quarter[own], plug_ins.stay_h[own]
+        shortened_h = shorten_stays(stay_h, full_after_h[own], habits, rng)
+        reports.append(
+            ClassReport(
+                driver=name.value,
+                share=float(own.mean()),
+                mean_stay_h=float(stay_h.mean()),
+                mean_energy_kwh=float(plug_ins.energy_kwh[own].mean()),
+                declares=habits.declares_fraction,
+                speaks=habits.speaks_fraction,
+                opts_out=opt_out_share(habits, 0.0),
+                opts_out_paid=opt_out_share(habits, REWARD_EUR_PER_KWH),
+                shifts=float((shift_arrivals(quarter, prices, habits, rng) != quarter).mean()),
+                leaves_full=1.0 - float(shortened_h.sum() / stay_h.sum()),
+            )
+        )
+    return reports
 
 
 def _worst_hour(plug_ins: PlugIns, shares: Floats, target_h: Floats) -> tuple[int, float]:

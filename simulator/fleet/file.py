@@ -49,6 +49,8 @@ class FleetHead(StrictModel):
         Whether people drive away from full cars, beyond what is in the data already.
     evening_price_ratio
         How much dearer 17:00 to 21:00 is than the rest of the day for who sees prices; 1: nobody sees any.
+    steering_reward_eur_per_kwh
+        What steering pays drivers; the more, the fewer opt out [EUR/kWh].
     """
 
     name: str = Field(min_length=1)
@@ -58,6 +60,7 @@ class FleetHead(StrictModel):
     meter_interval_s: int = Field(default=60, ge=10, le=3600)
     leaves_when_full: bool = False
     evening_price_ratio: float = Field(default=1.0, ge=1.0, le=10.0)
+    steering_reward_eur_per_kwh: float = Field(default=0.0, ge=0.0, le=1.0)
 
     @field_validator("timezone")
     @classmethod

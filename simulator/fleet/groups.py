@@ -18,22 +18,23 @@ from simulator.config import (
     SimulationConfig,
     VehicleShare,
 )
-from simulator.fleet.behaviour import HABITS, SEASON_SESSIONS
+from simulator.fleet.behaviour import HABITS, SEASON_SESSIONS, Telling, choose_telling, evening_prices
 from simulator.fleet.file import Crew, FleetPlan
 from simulator.fleet.joint import Draws, JointSampler, Place
-from simulator.fleet.plugins import CLASSES, Circumstances, PlugIns, PlugInSampler
-from simulator.fleet.sessions import InformationClass, Session
+from simulator.fleet.plugins import CLASSES, Circumstances, PlugIns, PlugInSampler, Sockets
+from simulator.fleet.sessions import Declaration, InformationClass, Session
 from simulator.fleet.setup import FleetSetup, SocketKey
 from simulator.fleet.shared import draw_shared
-from simulator.setup import StationSetup
+from simulator.setup import Protocol, StationSetup
 
 STREAM = 31
 SHORTEST_STAY = timedelta(minutes=3)
 TURNOVER = timedelta(minutes=2)
 WEEKEND = 5
-# What people pay in the cheap hours [EUR/kWh]; the dear ones follow from the ratio.
-CHEAP_EUR_PER_KWH = 0.25
-_EVENING = slice(68, 84)
+# Who declares does so within this time, and leaves so long after what was declared at the most [s].
+LATEST_DECLARATION_S, LATEST_LEAVING_S = 300.0, 600.0
+# Who opts out asks for this multiple of the time at full power: a battery that fills takes less.
+TAPER_ALLOWANCE = 1.15
 
 
 class FleetDraw:
@@ -79,7 +80,8 @@ class FleetDraw:
     def _of_day(
         self, crew: Crew, station: StationSetup, day: date, rng: np.random.Generator
     ) -> Iterator[Session]:
-        sampler = self._sampler(Place(crew.group.place.value), station.max_current_a, station.phases)
+        sockets = Sockets(station.max_current_a, station.phases, station.direct_current)
+        sampler = self._sampler(Place(crew.group.place.value), sockets)
         weekend = day.weekday() >= WEEKEND
         mean = crew.group.sessions_per_socket_day * len(station.evses) * SEASON_SESSIONS[day.month - 1]
         share = sampler.joint.weekend_share
@@ -107,10 +109,7 @@ class FleetDraw:
             drawn.quarter[of_day], drawn.weekend[of_day], drawn.stay_h[of_day], drawn.energy_kwh[of_day]
         )
         head = self.plan.file.fleet
-        prices = None
-        if head.evening_price_ratio > 1.0:
-            prices = np.full(96, CHEAP_EUR_PER_KWH)
-            prices[_EVENING] *= head.evening_price_ratio
+        prices = evening_prices(head.evening_price_ratio) if head.evening_price_ratio > 1.0 else None
         return sampler.dress(kept, rng, Circumstances(day.month, prices, head.leaves_when_full))
 
     def _session(
@@ -128,13 +127,12 @@ class FleetDraw:
         stay = max(SHORTEST_STAY, timedelta(seconds=round(float(plug_ins.stay_h[row]) * 3600.0)))
         vehicle = self.plan.mix.files[int(plug_ins.car[row])]
         model = self.plan.mix.models[vehicle]
+        speaks = model.reports_soc and station.protocol is not Protocol.V16
+        reward = self.plan.file.fleet.steering_reward_eur_per_kwh
         habits = HABITS[CLASSES[int(plug_ins.driver[row])]]
-        pick, steered = rng.random(), rng.random() >= habits.opt_out_fraction
-        information = InformationClass.NONE
-        if steered and model.reports_soc and pick < habits.speaks_fraction:
-            information = InformationClass.CAR
+        telling = choose_telling(habits, reward, rng, speaks=speaks)
         name = f"{station.id}-{arrival:%m%d%H%M%S}-{row}"
-        return Session(
+        session = Session(
             id=name,
             station_id=station.id,
             evse_id=0,
@@ -142,11 +140,13 @@ class FleetDraw:
             vehicle=vehicle,
             arrival=arrival,
             departure=arrival + stay,
-            information=information,
+            information=telling.information,
             start_energy_kwh=float(plug_ins.start_kwh[row]),
             target_energy_kwh=float(plug_ins.target_kwh[row]),
             limit_fraction=float(plug_ins.target_kwh[row]) / model.capacity_kwh,
         )
+        full_after_h = float(plug_ins.energy_kwh[row] / plug_ins.power_kw[row])
+        return _told(session, telling, float(plug_ins.energy_kwh[row]), full_after_h, rng)
 
     def _shared(self, crew: Crew, station: StationSetup, days: Sequence[date]) -> list[Session]:
         """Draw the bookings of the shared cars of one station: one car a socket."""
@@ -171,8 +171,8 @@ class FleetDraw:
         # Every station its own stream, whatever its place in the file.
         return draw_shared(setup, start, days, self.seed + numbers[0])
 
-    def _build_sampler(self, place: Place, max_current_a: float, phases: int) -> PlugInSampler:
-        return PlugInSampler(self._joint[place], self.plan.mix, max_current_a=max_current_a, phases=phases)
+    def _build_sampler(self, place: Place, sockets: Sockets) -> PlugInSampler:
+        return PlugInSampler(self._joint[place], self.plan.mix, sockets)
 
     def _stream(self, station: StationSetup, day: date) -> np.random.Generator:
         return np.random.default_rng([self.seed, STREAM, day.toordinal(), zlib.crc32(station.id.encode())])
@@ -196,6 +196,23 @@ def _shared_config(
     )
 
 
+def _told(
+    session: Session, telling: Telling, energy_kwh: float, full_after_h: float, rng: np.random.Generator
+) -> Session:
+    """Add to a session what its driver tells: the need, and when the car must be ready."""
+    delay_s, early_s = rng.uniform(0.0, LATEST_DECLARATION_S), rng.uniform(0.0, LATEST_LEAVING_S)
+    stay_s = (session.departure - session.arrival).total_seconds()
+    at = session.arrival + timedelta(seconds=round(min(delay_s, stay_s / 4.0)))
+    ready_by = None
+    if telling.opted_out:
+        soonest = at + timedelta(hours=TAPER_ALLOWANCE * full_after_h)
+        ready_by = min(soonest.replace(microsecond=0), session.departure)
+    if telling.information is not InformationClass.DRIVER:
+        return replace(session, ready_by=ready_by)
+    leaves = session.departure - timedelta(seconds=round(min(early_s, stay_s / 4.0)))
+    return replace(session, ready_by=ready_by, declaration=Declaration(at, energy_kwh, ready_by or leaves))
+
+
 def compress(sessions: Sequence[Session], start: datetime, begin: datetime, speed: float) -> list[Session]:
     """Let a fleet's day pass faster: when people come and go is divided, what cars and stations do is not.
 
@@ -210,14 +227,9 @@ def compress(sessions: Sequence[Session], start: datetime, begin: datetime, spee
     speed
         Fleet seconds per second.
     """
-    fast = []
-    for session in sessions:
-        if session.departure <= start:
-            continue
-        arrival, departure = (
-            begin + max(timedelta(), instant - start) / speed
-            for instant in (session.arrival, session.departure)
-        )
-        if departure > arrival:
-            fast.append(replace(session, arrival=arrival, departure=departure))
-    return fast
+
+    def move(instant: datetime) -> datetime:
+        return begin + max(timedelta(), instant - start) / speed
+
+    fast = [session.retimed(move) for session in sessions if session.departure > start]
+    return [session for session in fast if session.departure > session.arrival]

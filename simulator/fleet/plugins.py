@@ -15,6 +15,7 @@ from simulator.fleet.behaviour import HABITS, SEASON_ENERGY, shift_arrivals, sho
 from simulator.fleet.joint import USABLE_FRACTION, Draws, DriverClass, JointSampler, Place, classify
 from simulator.fleet.mix import EvMix
 from simulator.vehicle.charging import Offer, requested_power_kw
+from simulator.vehicle.model import on_direct_current
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -60,6 +61,8 @@ class PlugIns:
         Index into the mix.
     start_kwh, target_kwh
         Energy in the battery at arrival, and at which the driver lets the car stop [kWh].
+    power_kw
+        What the car takes at the most at its socket [kW].
     """
 
     quarter: Ints
@@ -70,6 +73,24 @@ class PlugIns:
     car: Ints
     start_kwh: Floats
     target_kwh: Floats
+    power_kw: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """The sockets of a place.
+
+    Parameters
+    ----------
+    max_current_a, phases
+        Of each [A, phases].
+    direct_current
+        Whether the station rectifies.
+    """
+
+    max_current_a: float = 16.0
+    phases: int = 3
+    direct_current: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,22 +109,28 @@ class Capabilities:
     transition_fraction: Floats
 
 
-def list_capabilities(mix: EvMix, max_current_a: float, phases: int) -> Capabilities:
+def list_capabilities(mix: EvMix, sockets: Sockets) -> Capabilities:
     """Return what the cars of a mix can do at a socket.
 
     Parameters
     ----------
     mix
         The cars.
-    max_current_a, phases
-        Of the socket.
+    sockets
+        Where they are plugged in.
     """
+    offer = Offer(sockets.max_current_a)
     models = list(mix.models.values())
-    power = [requested_power_kw(model, Offer(max_current_a), phases) for model in models]
+    if sockets.direct_current:
+        station_kw = models[0].power_kw(sockets.max_current_a, sockets.phases)
+        models = [on_direct_current(model, station_kw) for model in models]
+    power = [requested_power_kw(model, offer, sockets.phases) for model in models]
+    # A car that takes nothing here loses nothing.
+    efficiency = [model.efficiency(kw) or 1.0 for model, kw in zip(models, power, strict=True)]
     return Capabilities(
         np.array([model.capacity_kwh for model in models]),
         np.array(power),
-        np.array([model.efficiency(kw) for model, kw in zip(models, power, strict=True)]),
+        np.array(efficiency),
         np.array([model.transition_soc_fraction for model in models]),
     )
 
@@ -117,15 +144,13 @@ class PlugInSampler:
         Draws arrival, stay and energy.
     mix
         The cars.
-    max_current_a, phases
-        Of the sockets.
+    sockets
+        Where they are plugged in.
     """
 
-    def __init__(
-        self, joint: JointSampler, mix: EvMix, *, max_current_a: float = 16.0, phases: int = 3
-    ) -> None:
+    def __init__(self, joint: JointSampler, mix: EvMix, sockets: Sockets | None = None) -> None:
         self.joint, self.mix = joint, mix
-        self._cars = list_capabilities(mix, max_current_a, phases)
+        self._cars = list_capabilities(mix, sockets or Sockets())
 
     def draw(
         self, count: int, rng: np.random.Generator, circumstances: Circumstances | None = None
@@ -157,7 +182,17 @@ class PlugInSampler:
         stay_h = draws.stay_h
         if circumstances.leaves_when_full:
             stay_h = self._shortened(stay_h, energy_kwh / cars.power_kw[car], driver, rng)
-        return PlugIns(quarter, draws.weekend, stay_h, energy_kwh, driver, car, start_kwh, target_kwh)
+        return PlugIns(
+            quarter,
+            draws.weekend,
+            stay_h,
+            energy_kwh,
+            driver,
+            car,
+            start_kwh,
+            target_kwh,
+            cars.power_kw[car],
+        )
 
     def _drivers(self, draws: Draws, rng: np.random.Generator) -> Ints:
         picks = rng.random(len(draws.quarter))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -103,6 +103,9 @@ class Session:
         Id of the same car's session before; it returns with what it left with, less ``driven_kwh``.
     driven_kwh
         Energy used since then [kWh].
+    ready_by
+        When somebody who opts out of steering says that the car must be ready: as soon as it can be; None for
+        everybody else.
     """
 
     id: str
@@ -120,6 +123,7 @@ class Session:
     booking: Booking | None = None
     follows: str | None = None
     driven_kwh: float = 0.0
+    ready_by: datetime | None = None
 
     @property
     def told_departure(self) -> datetime | None:
@@ -129,8 +133,33 @@ class Session:
                 return None
             case InformationClass.DRIVER:
                 return None if self.declaration is None else self.declaration.departure
-            case InformationClass.CAR | InformationClass.BOOKING:
+            case InformationClass.CAR:
+                return self.ready_by or self.departure
+            case InformationClass.BOOKING:
                 return self.departure
+
+    def retimed(self, move: Callable[[datetime], datetime]) -> Session:
+        """Return the same session at other times.
+
+        Parameters
+        ----------
+        move
+            Takes every instant of it to where it shall be.
+        """
+        told, booking = self.declaration, self.booking
+        if told is not None:
+            told = replace(told, at=move(told.at), departure=move(told.departure))
+        if booking is not None:
+            begin, end = move(booking.start), move(booking.end)
+            booking = replace(booking, announced_at=move(booking.announced_at), start=begin, end=end)
+        return replace(
+            self,
+            arrival=move(self.arrival),
+            departure=move(self.departure),
+            declaration=told,
+            booking=booking,
+            ready_by=None if self.ready_by is None else move(self.ready_by),
+        )
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,10 @@ async def test_a_day_of_24_stations_in_virtual_time(plan: FleetPlan) -> None:
     assert report["online"] == 24
     assert report["sessions"]["begun"] > 15
     assert report["import_kwh"] > 100.0
+    # Sockets that wait take 10 W, those with a car 25 W.
+    hours = 24.0 * sum(len(one.evses) for one in plan.stations)
+    assert 0.010 * hours < report["standby_kwh"] < 0.025 * hours
+    assert report["wishes"]["booking"] > 0
     assert report["violations"] == []
     assert report["waiting"] == 0
     assert report["first_errors"] == {}

@@ -27,6 +27,7 @@ def test_people_get_a_table() -> None:
     assert result.exit_code == 0
     assert "KS energy" in result.stdout
     assert "Renault" in result.stdout
+    assert "opt out" in result.stdout
 
 
 def test_a_missing_file_is_named() -> None:

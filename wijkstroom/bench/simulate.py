@@ -199,9 +199,7 @@ async def _wait_quiet(crowd: Crowd) -> None:
 def _moved(setup: CrowdSetup, to: datetime) -> CrowdSetup:
     """Let a run that was drawn for another moment begin now, in whole minutes."""
     by = timedelta(minutes=math.floor((to - setup.start) / timedelta(minutes=1)))
-    sessions = tuple(
-        replace(one, arrival=one.arrival + by, departure=one.departure + by) for one in setup.fleet.sessions
-    )
+    sessions = tuple(one.retimed(lambda instant: instant + by) for one in setup.fleet.sessions)
     fleet = replace(setup.fleet, start=setup.start + by, sessions=sessions)
     return replace(setup, start=setup.start + by, fleet=fleet)
 
