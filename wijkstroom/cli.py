@@ -57,7 +57,6 @@ app.add_typer(rollout.app, name="rollout")
 app.add_typer(solar.app, name="solar")
 app.add_typer(access.app, name="token")
 app.add_typer(market.prices_app, name="prices")
-app.add_typer(market.tariffs_app, name="tariffs")
 fleet_app = typer.Typer(help="Fleets of electric cars, as the simulator draws them.", no_args_is_help=True)
 app.add_typer(fleet_app, name="fleet")
 
@@ -391,9 +390,6 @@ def bench(
     site_days: Annotated[
         int | None, typer.Option("--site-days", min=1, help="For faults: how many streets and days.")
     ] = None,
-    days: Annotated[
-        int | None, typer.Option("--days", min=1, max=90, help="For uncertainty: how many days.")
-    ] = None,
 ) -> None:
     """Measure, against what was measured in the same run; results are kept in docs/results.
 
@@ -402,12 +398,11 @@ def bench(
         wijkstroom bench
         wijkstroom bench loop --json
         wijkstroom bench faults --site-days 20 --json
-        wijkstroom bench uncertainty --days 7
     """
     from wijkstroom.bench import run_bench  # noqa: PLC0415
 
     with reported_errors():
-        run_bench(name, as_json=as_json, site_days=site_days, days=days)
+        run_bench(name, as_json=as_json, site_days=site_days)
 
 
 @app.command()
