@@ -10,14 +10,19 @@ import asyncio
 import contextlib
 import heapq
 import itertools
+import logging
 import math
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+logger = logging.getLogger(__name__)
+
+# The system clock is followed when it is corrected by no more than this at once.
+LARGEST_CORRECTION = timedelta(seconds=5)
 # Turns of the event loop that woken tasks get before time moves on.
 SETTLE_TURNS = 8
 # Real seconds of lateness that a scaled clock makes up (the scheduling jitter of the machine).
@@ -64,6 +69,45 @@ class SystemClock:
         """Do nothing: the wall clock waits for nobody."""
         del allowance_s
         return contextlib.nullcontext()
+
+
+class SteadyClock(SystemClock):
+    """The wall clock without its jumps: small corrections are followed, large ones are told and not followed.
+
+    Profiles hold instants: a service whose clock is set an hour wrong would let every station wait, or go on,
+    for an hour. Whoever corrects a clock that was wrong from the begin starts the service anew.
+
+    Parameters
+    ----------
+    wall
+        What the system says the time is (UTC).
+    elapsed_s
+        Seconds that nobody can set.
+    """
+
+    def __init__(
+        self,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        elapsed_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wall, self._elapsed_s = wall, elapsed_s
+        self._anchor, self._anchor_s = wall(), elapsed_s()
+        self.is_apart = False
+
+    def now(self) -> datetime:
+        """Return the current instant (aware, UTC)."""
+        elapsed_s = self._elapsed_s()
+        steady = self._anchor + timedelta(seconds=elapsed_s - self._anchor_s)
+        apart = self._wall() - steady
+        was, self.is_apart = self.is_apart, abs(apart) > LARGEST_CORRECTION
+        if self.is_apart:
+            if not was:
+                logger.error(
+                    "the system clock jumped by %s: not followed; start anew when it is right", apart
+                )
+            return steady
+        self._anchor, self._anchor_s = steady + apart, elapsed_s
+        return self._anchor
 
 
 @dataclass(order=True, slots=True)

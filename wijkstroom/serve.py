@@ -20,7 +20,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from csms.app import CentralSystem
-from grid.clock import SystemClock
+from grid.clock import SteadyClock
 from grid.config import list_problems
 from grid.errors import DocumentError, Problem
 from wijkstroom.logs import LogFormat, start_logging
@@ -139,7 +139,7 @@ async def _serve(street: Street, options: ServeOptions, environment: ServeEnviro
                 build_catalogue(street, open_door=options.try_out),
                 street.grid,
                 store,
-                SystemClock(),
+                SteadyClock(),
                 executor,
                 operator_token=token,
                 host=LOOPBACK if options.try_out else environment.host,

@@ -62,6 +62,8 @@ PLAN_ALLOWANCE_S = 5.0
 RETRY = timedelta(seconds=60)
 RETRY_WITHHELD = timedelta(seconds=300)
 
+# A plan that took longer is not sent: the process was stopped in the middle of it.
+STALE = timedelta(seconds=60)
 # Every station is asked once an hour what it holds, not all at the same time.
 QUARTERS_PER_HOUR = 4
 
@@ -132,6 +134,11 @@ class ControlLoop:
         self.safety = SafetyGuard(service, clock, grid, self._ledger, self._memory, self._watch, hardware_kw)
         self.plans = 0
         self.last_plan: Plan | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """What every socket was told."""
+        return self._ledger
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -222,6 +229,10 @@ class ControlLoop:
                 self._clocks.untrusted,
             )
             plan = await self._solve(case.problem)
+            if self._clock.now() - now > STALE:
+                # The machine stood still meanwhile: the street is another one.
+                self._alarm.set(self._clock.now(), trigger)
+                return
             orders = build_orders(case, plan, self._ledger, self._service.catalogue, now)
             orders = tuple(one for one in orders if self._guard.may_steer(one.key.station_id))
             orders = choose_within_budget(orders, self._ledger, self._writes, now)

@@ -62,7 +62,7 @@ class ReadBack:
                 continue
             said = await self._ask(key)
             if said is None:
-                logger.info("%s/%d does not say what it holds: it counts with its hardware", *key)
+                logger.debug("%s/%d does not say what it holds: it counts with its hardware", *key)
                 continue
             model = self._service.catalogue.model_of(station_id)
             kw_per_a = steering_of(model, voltage_v=self._voltage_v).kw_per_a

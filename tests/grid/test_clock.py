@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grid.clock import Clock, ManualClock, ScaledClock, SystemClock, settle
+from grid.clock import Clock, ManualClock, ScaledClock, SteadyClock, SystemClock, settle
 
 START = datetime(2024, 6, 11, 4, tzinfo=UTC)
 
@@ -322,3 +322,21 @@ async def test_a_start_in_another_zone_is_kept_as_utc() -> None:
     clock = ManualClock(START)
     await clock.advance_to(local + timedelta(hours=1))
     assert clock.now().tzinfo is UTC
+
+
+def test_a_steady_clock_follows_corrections_and_no_jumps() -> None:
+    passed_s, error = 0.0, timedelta()
+    start = datetime(2024, 3, 31, 0, 59, 50, tzinfo=UTC)
+    clock = SteadyClock(lambda: start + timedelta(seconds=passed_s) + error, lambda: passed_s)
+    for _ in range(10):
+        passed_s, error = passed_s + 60.0, error + timedelta(seconds=2)
+        assert clock.now() == start + timedelta(seconds=passed_s) + error
+    right = error
+    for jump in (timedelta(hours=1), timedelta(days=-1)):
+        error = right + jump
+        passed_s += 60.0
+        assert clock.now() == start + timedelta(seconds=passed_s) + right
+        assert clock.is_apart
+    error = right
+    assert clock.now() == start + timedelta(seconds=passed_s) + right
+    assert not clock.is_apart

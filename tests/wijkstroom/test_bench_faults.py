@@ -11,7 +11,7 @@ from wijkstroom.proving.prove import Trial, Verdict
 
 def verdict(faults: int, delivered_kwh: float = 100.0, violations: tuple[Violation, ...] = ()) -> Verdict:
     trial = Trial(1, faults)
-    return Verdict(trial, faults, violations, 0.0, delivered_kwh, 30.0, 4, 200, 90, 0, 0)
+    return Verdict(trial, faults, violations, 0.0, delivered_kwh, 30.0, 4, 200, 90, 0, 0, 2, 3.0)
 
 
 def test_figures_compare_the_same_days() -> None:
@@ -25,6 +25,7 @@ def test_figures_compare_the_same_days() -> None:
     assert figures["energy_delivered_fraction_few"].met
     assert figures["cost_over_fault_free"].value == 1.0
     assert figures["profile_writes_per_station_day"].value == 50.0
+    assert figures["lease_reversion_max_s"].value == 3.0
     assert figures["faults"].value == FEW_FAULTS + MANY_FAULTS
 
 

@@ -212,6 +212,34 @@ class ServiceDies(Fault):
             await stand.start_service()
 
 
+class ServiceRestarts(Fault):
+    """The service is killed and is back within seconds: leases and schedules run on."""
+
+    longest_s = 60.0
+    shortest_s = 2.0
+
+    begin, end = ServiceDies.begin, ServiceDies.end
+
+
+class ClockJumps(Fault):
+    """The clock of the service's machine is set an hour or a day wrong, ahead or behind, and right again."""
+
+    shortest_s = 300.0
+    longest_s = 5400.0
+
+    async def begin(self, stand: Stand) -> None:
+        """Set it wrong."""
+        stand.wall_error_s = self._error_s()
+
+    async def end(self, stand: Stand) -> None:
+        """Set it right."""
+        stand.wall_error_s = 0.0
+
+    def _error_s(self) -> float:
+        """Return one of four errors, by how long this lasts [s]."""
+        return (3600.0, -3600.0, 86_400.0, -86_400.0)[int(self.lasts_s) % 4]
+
+
 class MeterSilent(Fault):
     """The street's meters say nothing."""
 
@@ -295,6 +323,8 @@ KINDS: tuple[type[Fault], ...] = (
     SolverCrashes,
     SolverRaves,
     ServiceDies,
+    ServiceRestarts,
+    ClockJumps,
     MeterSilent,
     MeterFrozen,
     MeterFlipped,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from csms.state.store import open_store
 from wijkstroom.proving.faults import KINDS, Fault, Planned, draw_faults, let_happen
 from wijkstroom.proving.judge import Violation, delivered_kwh, energy_cost_eur, list_violations
+from wijkstroom.proving.reversion import measure_reversion_s
 from wijkstroom.proving.site import HOURS, draw_site
 from wijkstroom.proving.stand import Stand
 from wijkstroom.proving.virtual import run_virtually
@@ -69,6 +70,9 @@ class Verdict:
         Stations, profiles that were sent to them, plans that the last run of the service made.
     highest_charge_s, highest_discharge_s
         When the sockets drew most and least together [s after the begin].
+    reversions, lease_reversion_max_s
+        How often a socket went back to its fallback because nobody renewed what it was told, and the longest
+        that this took after the end of it [s].
     """
 
     trial: Trial
@@ -82,6 +86,8 @@ class Verdict:
     plans: int
     highest_charge_s: int
     highest_discharge_s: int
+    reversions: int
+    lease_reversion_max_s: float
 
 
 def run_trial(trial: Trial) -> Verdict:
@@ -113,7 +119,10 @@ async def _run(trial: Trial) -> Verdict:
             await asyncio.gather(failing, return_exceptions=True)
     finally:
         await store.close()
-    total_kw = stand.street.world.truth.power_kw.sum(axis=0)
+    truth, street = stand.street.world.truth, site.scene.street
+    total_kw = truth.power_kw.sum(axis=0)
+    fallback_a = street.service.fallback_current_a
+    reversion_s = measure_reversion_s(stand.told, truth, fallback_a, street.grid.voltage_v)
     return Verdict(
         trial,
         len(planned),
@@ -126,4 +135,6 @@ async def _run(trial: Trial) -> Verdict:
         plans,
         int(total_kw.argmax()),
         int(total_kw.argmin()),
+        len(reversion_s),
+        max(reversion_s, default=0.0),
     )

@@ -53,6 +53,7 @@ def describe(verdict: Verdict) -> list[str]:
     lines = [
         f"seed {trial.seed}: {verdict.stations} stations, {trial.hours:g} hours, {verdict.faults} faults",
         f"delivered {verdict.delivered_kwh:.1f} kWh; {verdict.writes} profiles sent",
+        f"{verdict.reversions} leases lapsed, back within {verdict.lease_reversion_max_s:.0f} s of their end",
     ]
     for one in verdict.violations:
         how = "in a second" if one.any_second else "as a quarter's mean"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 
 from grid.capacity.envelope import DEFAULT_POWER_FACTOR
 from grid.load import forecast_base_load_kw
@@ -53,6 +53,7 @@ def _lombok() -> Street:
     return load_street()
 
 
+@lru_cache(maxsize=1)
 def draw_site(seed: int, hours: float = HOURS) -> Site:
     """Draw a street of 4 to 8 sockets, a day, and everybody who comes.
 

@@ -9,10 +9,20 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
+from csms.control.ledger import EvseKey
 from csms.control.loop import ControlLoop
 from csms.gateway.server import Gateway
 from csms.gateway.transport import memory_pair
-from csms.ocpp.vocabulary import Command, OcppVersion, Outcome, Priority, SetProfile
+from csms.ocpp.vocabulary import (
+    Accepted,
+    ChargingProfile,
+    Command,
+    OcppVersion,
+    Outcome,
+    Priority,
+    ProfilePurpose,
+    SetProfile,
+)
 from csms.settings import MeterRole
 from csms.state.records import Booking, Declaration
 from csms.state.service import StateService
@@ -25,9 +35,11 @@ from simulator.faults.link import Link, connect_over
 from simulator.fleet.sessions import Session
 from simulator.meter.register import WH_PER_KWH, Registers
 from simulator.setup import StationSetup
+from simulator.station.quirks import Quirk
 from simulator.street import PluggedIn, SimulatedStreet, StreetHooks
+from wijkstroom.proving.reversion import Told
 from wijkstroom.proving.site import Site
-from wijkstroom.proving.virtual import LoopClock
+from wijkstroom.proving.virtual import LoopClock, ServiceClock
 from wijkstroom.running import build_catalogue, new_ids
 from wijkstroom.scene import build_world
 
@@ -120,10 +132,13 @@ class Stand:
     def __init__(self, site: Site, store: Store, *, guarded: bool = True) -> None:
         self.site, self.guarded = site, guarded
         self.clock = LoopClock(site.scene.start)
+        # What the service's machine says the time is may be wrong; how much time passes is not.
+        self.wall_error_s = 0.0
         self.executor, self.meters = ShakyExecutor(), Meters()
         self.rng = random.Random(f"stand {site.seed}")  # noqa: S311 - a simulation
         self.links = {setup.id: Link() for setup in site.scene.setups}
         self.writes = 0
+        self.told: list[Told] = []
         self._store = store
         self._new_id = new_ids(site.seed)
         self._catalogue = build_catalogue(site.scene.street)
@@ -145,13 +160,15 @@ class Stand:
 
     async def start_service(self) -> None:
         """Start gateway, state and control on the rows that there are."""
-        service = StateService(self._store, self.clock, self._catalogue, new_id=self._new_id)
+        self.wall_error_s = 0.0  # a machine that starts asks the network for the time
+        clock = ServiceClock(self.clock, lambda: self.wall_error_s, steady=self.guarded)
+        service = StateService(self._store, clock, self._catalogue, new_id=self._new_id)
         await service.start()
         self.service = service
-        self.gateway = Gateway(service, self.clock, new_message_id=self._new_id)
+        self.gateway = Gateway(service, clock, new_message_id=self._new_id)
         grid = self.site.scene.street.grid
         self.loop = ControlLoop(
-            service, self._call, self.executor, self.clock, grid, new_id=self._new_id, guarded=self.guarded
+            service, self._call, self.executor, clock, grid, new_id=self._new_id, guarded=self.guarded
         )
         self._running = asyncio.create_task(self.loop.run(), name="control loop")
 
@@ -202,9 +219,18 @@ class Stand:
     ) -> Outcome:
         gateway = self.gateway
         assert gateway is not None, "only a running service calls"
+        outcome = await gateway.call(station_id, command, priority=priority)
         if isinstance(command, SetProfile):
             self.writes += 1
-        return await gateway.call(station_id, command, priority=priority)
+            if isinstance(outcome, Accepted) and command.profile.purpose is ProfilePurpose.TX:
+                self._note(EvseKey(station_id, command.evse_id), command.profile)
+        return outcome
+
+    def _note(self, key: EvseKey, profile: ChargingProfile) -> None:
+        """Keep what a station took; who only says yes has not taken it."""
+        quirks = self.street.stations[key.station_id].firmware.setup.quirks
+        if Quirk.ACCEPTS_WITHOUT_APPLYING not in quirks:
+            self.told.append(Told(self.clock.now(), key, profile))
 
     # --- meters and people ----------------------------------------------------------------------------------
 

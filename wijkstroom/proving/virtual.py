@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from grid.clock import SteadyClock
 from grid.errors import WijkstroomError
 
 ResultT = TypeVar("ResultT")
@@ -81,6 +82,32 @@ class LoopClock:
         """Do nothing: time passes only while nobody has anything to do."""
         del allowance_s
         return contextlib.nullcontext()
+
+
+class ServiceClock(LoopClock):
+    """What the service takes for the street's time: its machine's clock may be set wrong while it runs.
+
+    Parameters
+    ----------
+    truth
+        The true time.
+    error_s
+        By how much the machine's clock is ahead, as it is when asked [s].
+    steady
+        Whether jumps are told from time that passes, as `grid.clock.SteadyClock` does.
+    """
+
+    def __init__(self, truth: LoopClock, error_s: Callable[[], float], *, steady: bool) -> None:
+        self._truth = truth
+        self._error_s = error_s
+        self._steady = SteadyClock(self._wall, lambda: truth.now().timestamp()) if steady else None
+
+    def now(self) -> datetime:
+        """Return what the service takes for the current instant (aware, UTC)."""
+        return self._wall() if self._steady is None else self._steady.now()
+
+    def _wall(self) -> datetime:
+        return self._truth.now() + timedelta(seconds=self._error_s())
 
 
 def run_virtually(main: Coroutine[Any, Any, ResultT]) -> ResultT:
