@@ -114,14 +114,16 @@ def _area_years(areas: pd.DataFrame, hours: pd.DataFrame) -> Json:
         these = hours[hours["year"] == year]
         occupancy = these["occupied"] / these["sockets"].clip(lower=1e-9)
         busiest = these.loc[occupancy.groupby(these["replicate"]).idxmax()]
+        shares = {
+            "occupancy_busiest_fraction": occupancy.groupby(these["replicate"]).max(),
+            "free_busiest_fraction": busiest["cells_free"] / busiest["cells"],
+            "blocked_fraction": by["blocked"].sum() / by["arrivals"].sum().clip(lower=1),
+        }
         document[str(year)] = {
             "poles": interval(by["poles"].last().to_numpy()),
-            "occupancy_busiest_fraction": interval(occupancy.groupby(these["replicate"]).max().to_numpy()),
-            "free_busiest_fraction": interval((busiest["cells_free"] / busiest["cells"]).to_numpy()),
-            "blocked_fraction": interval(
-                (by["blocked"].sum() / by["arrivals"].sum().clip(lower=1)).to_numpy()
-            ),
+            "wanting_months": within(interval(by["wants_pole"].sum().to_numpy()), 0.0, MONTHS),
             "charged_kwh": interval(by["metered_kwh"].sum().to_numpy()),
+            **{name: within(interval(share.to_numpy()), 0.0, 1.0) for name, share in shares.items()},
         }
     return document
 

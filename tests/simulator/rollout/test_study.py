@@ -112,6 +112,8 @@ def test_the_summary_says_what_a_planner_asks(finished: tuple[Study, bytes]) -> 
     assert summary["figures"]["2025"]["uncontrolled"]["saved_eur"]["mean"] == 0
     place = summary["neighbourhoods"]["A"]
     assert place["next_pole"]["from_year"] == 2025
+    assert place["years"]["2025"]["wanting_months"]["mean"] == 1  # the one that is simulated
+    assert 0 <= place["years"]["2025"]["free_busiest_fraction"]["high"] <= 1
     assert summary["placement"]["neighbourhoods"]["A"]["connected"] > 0
 
 
