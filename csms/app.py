@@ -9,6 +9,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -21,7 +22,9 @@ from csms.api.application import build_application
 from csms.api.bounds import LOOPBACK_NAMES, OwnNames
 from csms.api.context import ApiContext
 from csms.api.oscp import build_oscp, build_oscp_desk
+from csms.api.pricing import build_pricing
 from csms.control.loop import ControlLoop
+from csms.control.pricing import PriceDesk
 from csms.gateway.server import Gateway
 from csms.settings import MeterConfig
 from csms.share.openadr import running_vens
@@ -143,20 +146,23 @@ class CentralSystem:
             lambda: self.service.state, catalogue.stations, catalogue.service, grid, clock, PlanReader(store)
         )
         self._feed = LiveFeed(self._source)
+        self._prices = PriceDesk(self.service, grid, clock, self.loop.ledger, self._planned_net_kw)
         self._app = build_application(context)
         if live_page_open and host in LOOPBACK_NAMES:
             self._app.add_middleware(OwnNames)
         door = PageDoor(operator_token, open_to_all=live_page_open)
         public = APIRouter(include_in_schema=False)
-        add_driver_page(public, self._source, catalogue)
+        add_driver_page(public, self._source, catalogue, self._prices)
         add_city(public, CityDesk(context))
         add_guide(public, door, ConnectDesk(context, lambda: self.ocpp_port))
         self._app.include_router(public)
         self._http = httpx.AsyncClient()
         self._rules = build_rules(catalogue.service, grid.tz)
         self._oscp = OscpDesk(self.service, clock, self._http, new_id, self._rules)
+        identify = self.service.identify
+        self._app.include_router(build_pricing(self._prices, self.service, operator_token, identify))
         self._app.include_router(build_oscp(self._oscp))
-        self._app.include_router(build_oscp_desk(self._oscp, operator_token, self.service.identify))
+        self._app.include_router(build_oscp_desk(self._oscp, operator_token, identify))
         self._app.include_router(
             build_pages(
                 self._feed,
@@ -192,6 +198,7 @@ class CentralSystem:
                 if meter.port:
                     await stack.enter_async_context(_running(group, self._read(meter), f"meter {meter.id}"))
             await stack.enter_async_context(_running(group, self.loop.run(), "control loop"))
+            await stack.enter_async_context(_running(group, self._prices.run(), "prices for drivers"))
             await stack.enter_async_context(self._http)
             self._oscp.listen_at(self.service.catalogue.service.public_url or self._own_url)
             await stack.enter_async_context(self._oscp.running())
@@ -201,6 +208,9 @@ class CentralSystem:
             self._unready.clear()
             self._stack = stack.pop_all()
         return self
+
+    def _planned_net_kw(self, at: datetime) -> float | None:
+        return None if self._feed.plan is None else self._feed.plan.net_at(at)
 
     @property
     def _own_url(self) -> str:

@@ -11,6 +11,7 @@ from csms.ocpp.dialects import DischargeDialect
 from csms.ocpp.vocabulary import OcppVersion, RateUnit
 from grid.config import StrictModel
 from grid.feeds.openadr import check_ven_name
+from grid.tariffs.driver import DriverPricing
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Amount = Annotated[float, Field(ge=0.0)]
@@ -332,7 +333,7 @@ class ServiceConfig(StrictModel):
         Wear per kWh discharged [EUR/kWh].
     public_url
         Where others reach our HTTP port; None: at the address that it listens on.
-    unknown_session, vehicles, meters, retention, compliance, oscp_partners, openadr_vtns
+    unknown_session, vehicles, meters, retention, compliance, pricing, oscp_partners, openadr_vtns
         As said there.
     """
 
@@ -351,6 +352,7 @@ class ServiceConfig(StrictModel):
     meters: tuple[MeterConfig, ...] = ()
     retention: RetentionConfig = RetentionConfig()
     compliance: ComplianceConfig = ComplianceConfig()
+    pricing: DriverPricing | None = None
     public_url: str | None = None
     oscp_partners: tuple[OscpPartnerConfig, ...] = ()
     openadr_vtns: tuple[OpenAdrVtnConfig, ...] = ()

@@ -32,6 +32,9 @@ RIGHTS: Final[dict[tuple[str, str], frozenset[Role]]] = {
     ("POST", "/signals"): _GRID,
     ("POST", "/signals/csv"): _GRID,
     ("DELETE", "/signals/{sender}/{signal_id}"): _GRID,
+    ("GET", "/tariffs"): frozenset(Role),
+    ("GET", "/sessions/{session_id}/cost"): _SERVES_DRIVERS,
+    ("PUT", "/sessions/{session_id}/choice"): _SERVES_DRIVERS,
     ("GET", "/compliance"): _SEES,
     ("GET", "/compliance.csv"): _SEES,
 }

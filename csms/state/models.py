@@ -401,6 +401,38 @@ class SenderSilenceRow(SQLModel, table=True):
     end_at: datetime = Field(sa_type=Instant)
 
 
+class SessionPriceRow(SQLModel, table=True):
+    """What a kWh of a session costs the driver, VAT included."""
+
+    __tablename__ = "session_price"
+
+    session_number: int = Field(primary_key=True, sa_type=BigInteger, foreign_key="session.number")
+    choice: str
+    cents_per_kwh: int
+    quoted_at: datetime = Field(sa_type=Instant)
+
+
+class IdleNoticeRow(SQLModel, table=True):
+    """The driver of a full car was told from when on staying costs something."""
+
+    __tablename__ = "idle_notice"
+
+    session_number: int = Field(primary_key=True, sa_type=BigInteger, foreign_key="session.number")
+    announced_at: datetime = Field(primary_key=True, sa_type=Instant)
+    runs_from: datetime = Field(sa_type=Instant)
+
+
+class IdleFeeRow(SQLModel, table=True):
+    """How long the idle fee ran on a local day (ISO), and what that costs, VAT included."""
+
+    __tablename__ = "idle_fee"
+
+    session_number: int = Field(primary_key=True, sa_type=BigInteger, foreign_key="session.number")
+    day: str = Field(primary_key=True)
+    seconds: int
+    amount_cents: int
+
+
 class OscpPartnerRow(SQLModel, table=True):
     """A grid operator that speaks OSCP; ``our_token_hash`` is what it shows, ``their_token`` what we show."""
 

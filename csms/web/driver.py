@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from importlib.resources import files
 from typing import Final
 
@@ -12,6 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from csms.api.problems import not_found
+from csms.control.pricing import PriceDesk
 from csms.ocpp.vocabulary import ConnectorStatus
 from csms.settings import StationModel
 from csms.state.catalogue import Catalogue
@@ -72,8 +74,18 @@ def list_prices(source: LiveSource, now: datetime) -> list[Price]:
     ]
 
 
-def add_driver_page(router: APIRouter, source: LiveSource, catalogue: Catalogue) -> None:
-    """Add the page of a socket, at the address that its QR code shows."""
+def add_driver_page(router: APIRouter, source: LiveSource, catalogue: Catalogue, desk: PriceDesk) -> None:
+    """Add the page of a socket, at the address that its QR code shows.
+
+    Parameters
+    ----------
+    router
+        Where to.
+    source, catalogue
+        The street.
+    desk
+        Quotes prices for drivers.
+    """
     sockets = {
         evse.emi3: (station.id, evse.id) for station in catalogue.stations.values() for evse in station.evses
     }
@@ -104,6 +116,9 @@ def add_driver_page(router: APIRouter, source: LiveSource, catalogue: Catalogue)
                 clock=lambda instant: instant.astimezone(source.grid.tz).strftime("%H:%M"),
                 money=lambda value: _money(value, language),
                 limit=_describe_limit(source, now, language),
+                offers=_list_offers(desk, station_id, language),
+                offers_note=_describe_offers(desk, language),
+                idle=_describe_idle(desk, language),
             ),
             headers={"Cache-Control": "no-store", "Vary": "Accept-Language"},
         )
@@ -120,10 +135,49 @@ def _describe_limit(source: LiveSource, now: datetime, language: str) -> str | N
     return WORDS[language]["limit"].format(kw=f"{limit_kw:.0f}", source=said)
 
 
+def _list_offers(desk: PriceDesk, station_id: str, language: str) -> list[tuple[str, str, str]]:
+    """Return name, meaning and price of every choice that is on offer for a session that starts now."""
+    quote = desk.quote(station_id)
+    if quote is None:
+        return []
+    words = WORDS[language]
+    return [
+        (words[f"choice_{choice}"], words[f"choice_{choice}_hint"], _money(price, language, 2))
+        for choice, price in quote.eur_per_kwh.items()
+    ]
+
+
+def _describe_offers(desk: PriceDesk, language: str) -> str:
+    pricing = desk.pricing
+    if pricing is None:
+        return ""
+    return WORDS[language]["offers_note"].format(
+        kwh=f"{pricing.quoted_energy_kwh:g}", hours=f"{pricing.quoted_stay_h:g}"
+    )
+
+
+def _describe_idle(desk: PriceDesk, language: str) -> str | None:
+    """Return from when on and how much staying costs, None where it costs nothing."""
+    fee = None if desk.pricing is None else desk.pricing.idle_fee
+    if fee is None:
+        return None
+    words = WORDS[language]
+    said = words["idle"].format(
+        fee=_money(fee.eur_per_minute, language, 2),
+        refused=f"{fee.refused_minutes:g}",
+        notice=f"{fee.notice_minutes:g}",
+        cap=_money(fee.cap_eur_per_day, language, 2),
+    )
+    if fee.night_from == fee.night_to:
+        return said
+    night = words["idle_night"].format(begin=f"{fee.night_from:%H:%M}", end=f"{fee.night_to:%H:%M}")
+    return f"{said} {night}"
+
+
 def _power_kw(model: StationModel) -> float:
     return model.max_current_a * model.phases * _VOLTAGE_V / 1000
 
 
-def _money(value: float, language: str) -> str:
-    text = f"€ {value:.3f}"
+def _money(value: float | Decimal, language: str, digits: int = 3) -> str:
+    text = f"€ {value:.{digits}f}"
     return text.replace(".", ",") if language == DUTCH else text

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import time
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from grid.config import StrictModel
 from grid.timegrid import QUARTER_HOURS
@@ -49,23 +49,15 @@ class IdleFeeConfig(StrictModel):
     cap_eur_per_day
         Most per session and local day, including VAT [EUR].
     night_from, night_to
-        Local hours in which it never runs; without them it may run at night.
+        Local hours in which it never runs; the same time twice: no such hours.
     """
 
     eur_per_minute: Amount = 0.05
     refused_minutes: Annotated[float, Field(ge=15.0, le=1440.0)] = 15.0
     notice_minutes: Annotated[float, Field(ge=0.0, le=1440.0)] = 15.0
     cap_eur_per_day: Amount = 6.0
-    night_from: time | None = time(21)
-    night_to: time | None = time(8)
-
-    @model_validator(mode="after")
-    def _whole_night(self) -> Self:
-        if (self.night_from is None) != (self.night_to is None):
-            raise ValueError("night_from and night_to belong together: give both or neither")
-        if self.night_from is not None and self.night_from == self.night_to:
-            raise ValueError("night_to must differ from night_from: to charge no fee at all, leave it away")
-        return self
+    night_from: time = time(21)
+    night_to: time = time(8)
 
 
 class DriverPricing(StrictModel):

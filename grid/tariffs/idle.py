@@ -22,6 +22,7 @@ from grid.timegrid import local_midnight
 LONGEST_GAP: Final = timedelta(minutes=5)
 # A car that draws less draws nothing: what a charger keeps for itself [kW].
 NOTHING_KW: Final = 0.1
+_ROUNDING_KW = 1e-6
 _MINUTE = timedelta(minutes=1)
 
 
@@ -60,7 +61,7 @@ class Observation:
         """Whether the car surely leaves what it is offered."""
         if self.two_way or self.offered_kw is None or self.drawn_kw is None:
             return False
-        return self.offered_kw >= self.minimum_kw and abs(self.drawn_kw) < NOTHING_KW
+        return self.offered_kw >= self.minimum_kw - _ROUNDING_KW and abs(self.drawn_kw) < NOTHING_KW
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +129,8 @@ def is_excused(at: datetime, stay_until: datetime | None, fee: IdleFeeConfig, tz
     """Say whether a moment lies inside a declared stay or the night."""
     if stay_until is not None and at < stay_until:
         return True
-    if fee.night_from is None or fee.night_to is None:
-        return False
     local = at.astimezone(tz).time()
-    if fee.night_from < fee.night_to:
+    if fee.night_from <= fee.night_to:
         return fee.night_from <= local < fee.night_to
     return local >= fee.night_from or local < fee.night_to
 
@@ -165,8 +164,7 @@ def _cuts(
     today = begin.astimezone(tz).date()
     yield local_midnight(today + timedelta(days=1), tz)
     for edge in (fee.night_from, fee.night_to):
-        if edge is not None:
-            yield from (_local(today + timedelta(days=days), edge, tz) for days in (0, 1))
+        yield from (_local(today + timedelta(days=days), edge, tz) for days in (0, 1))
 
 
 def _local(day: date, moment: time, tz: ZoneInfo) -> datetime:

@@ -10,6 +10,9 @@ import httpx
 
 from csms.api.application import build_application
 from csms.api.context import ApiContext
+from csms.api.pricing import build_pricing
+from csms.control.ledger import Ledger
+from csms.control.pricing import PriceDesk
 from csms.gateway.counters import Counters
 from csms.ocpp.vocabulary import (
     Accepted,
@@ -115,6 +118,7 @@ class World(Actor):
     open_door: bool = False
     told: list[tuple[str, Command]] = field(default_factory=list)
     outcome: Outcome = field(default_factory=lambda: Accepted({"status": "Accepted"}))
+    ledger: Ledger = field(default_factory=lambda: Ledger({}))
 
     def __post_init__(self) -> None:
         numbers = itertools.count(1)
@@ -138,6 +142,8 @@ class World(Actor):
             lambda: self.reasons,
         )
         self.app = build_application(self.context)
+        self.prices = PriceDesk(self.service, self.street.grid, self.clock, self.ledger, lambda _: None)
+        self.app.include_router(build_pricing(self.prices, self.service, TOKEN, self.service.identify))
 
     async def call(
         self,

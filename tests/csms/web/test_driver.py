@@ -8,23 +8,30 @@ import pytest
 from fastapi import APIRouter, FastAPI
 
 from csms.api import problems
+from csms.control.ledger import Ledger
+from csms.control.pricing import PriceDesk
 from csms.ocpp.vocabulary import ConnectorStatus
 from csms.settings import ServiceConfig
 from csms.state.catalogue import Catalogue
+from csms.state.service import StateService
 from csms.state.station_state import EvseState
+from csms.state.store import open_store
 from csms.web.driver import add_driver_page, judge_socket, list_prices
 from csms.web.words import DUTCH, ENGLISH, WORDS, choose_language
 from grid.clock import ManualClock
+from grid.tariffs.driver import DriverPricing, IdleFeeConfig
 from tests.csms.web.world import NOW, World
 from wijkstroom.street import load_street
 
 
-def visit(world: World) -> httpx.AsyncClient:
+def visit(world: World, pricing: DriverPricing | None = None) -> httpx.AsyncClient:
     models = load_street().models
-    catalogue = Catalogue(world.stations, models, world.grid.topology, ServiceConfig())
+    catalogue = Catalogue(world.stations, models, world.grid.topology, ServiceConfig(pricing=pricing))
     app, router = FastAPI(), APIRouter()
     problems.install(app)
-    add_driver_page(router, world.source, catalogue)
+    service = StateService(open_store("sqlite://", inline=True), world.clock, catalogue, new_id=lambda: "id")
+    desk = PriceDesk(service, world.grid, world.clock, Ledger({}), lambda _: None)
+    add_driver_page(router, world.source, catalogue, desk)
     app.include_router(router)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://street")
 
@@ -87,6 +94,19 @@ async def test_the_page_speaks_and_names_nobody(world: World) -> None:
         assert "session-" not in text
         assert "Stedin evening signal" in text
     assert english.headers["cache-control"] == "no-store"
+
+
+async def test_prices_and_the_idle_fee_are_shown_before_the_start(world: World) -> None:
+    async with visit(world, DriverPricing(idle_fee=IdleFeeConfig())) as client:
+        english = (await client.get("/p/NL*WIJ*E0001*1")).text
+        dutch = (await client.get("/p/NL*WIJ*E0001*1?lang=nl")).text
+    for word in ("Your price per kWh, VAT included", "Later", "Share", "Fast", "€ 0.05 a minute", "€ 6.00"):
+        assert word in english
+    assert "Never from 21:00 to 08:00." in english
+    for word in ("Uw prijs per kWh", "Delen", "Snel", "€ 0,05 per minuut"):
+        assert word in dutch
+    async with visit(world) as client:
+        assert "Your price" not in (await client.get("/p/NL*WIJ*E0001*1")).text
 
 
 async def test_unknown_points_and_missing_prices_are_told(world: World) -> None:

@@ -21,7 +21,7 @@ NOON = datetime(2024, 6, 11, 10, tzinfo=UTC)  # 12:00 in the street
 LONG_AGO = NOON - timedelta(days=1)
 TODAY = date(2024, 6, 11)
 FEE = IdleFeeConfig()
-NO_NIGHT = IdleFeeConfig(night_from=None, night_to=None)
+NO_NIGHT = IdleFeeConfig(night_from=time(0), night_to=time(0))
 MINUTE = timedelta(minutes=1)
 
 
@@ -90,7 +90,7 @@ def test_a_gap_in_the_observations_is_not_counted() -> None:
 
 
 def test_it_never_runs_inside_a_declared_stay() -> None:
-    stay = {"stay_until": NOON + 45.5 * MINUTE}
+    stay: dict[str, object] = {"stay_until": NOON + 45.5 * MINUTE}
     assert watch(45, lambda _: stay).announced_at is None
     clock = watch(120, lambda _: stay)
     assert clock.announced_at == NOON + 46 * MINUTE
