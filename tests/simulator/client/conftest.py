@@ -32,7 +32,12 @@ ACCEPTED = {"status": "Accepted"}
 
 
 class CentralBase:
-    """Takes everything, remembers what it was told."""
+    """Takes everything, remembers what it was told.
+
+    Answers to boots come from ``boot_answers``, then they are accepted.
+    """
+
+    boot_answers: list[str]
 
     def _remember(self, action: str, payload: dict[str, Any]) -> None:
         central: Any = self
@@ -64,7 +69,9 @@ class CentralBase:
     def on_boot(self, **payload: Any) -> Any:
         self._remember("BootNotification", payload)
         central: Any = self
-        return central._call_result.BootNotification("2024-06-11T04:00:00Z", 300, "Accepted")
+        status = central.boot_answers.pop(0) if central.boot_answers else "Accepted"
+        interval_s = 300 if status == "Accepted" else 60
+        return central._call_result.BootNotification("2024-06-11T04:00:00Z", interval_s, status)
 
     @on("FirmwareStatusNotification")
     def on_firmware_status(self, **payload: Any) -> Any:
@@ -170,6 +177,7 @@ class Bench:
     centrals: list[Any] = field(default_factory=list)
     ends: list[MemoryTransport] = field(default_factory=list)
     reachable: bool = True
+    boot_answers: list[str] = field(default_factory=list)
 
     @property
     def central(self) -> Any:
@@ -226,6 +234,7 @@ async def _bench(protocol: Protocol, *, call_timeout_s: float = 10.0, **changes:
                 raise TransportClosedError("nobody there")
             ours, theirs = memory_pair()
             central = CENTRALS[protocol](setup.id, theirs)
+            central.boot_answers = bench.boot_answers
             bench.centrals.append(central)
             bench.ends.append(theirs)
             servers.append(asyncio.ensure_future(central.start()))

@@ -53,6 +53,29 @@ async def test_session_during_an_outage_is_told_afterwards(
         assert bench.counters.errors == 0, bench.counters.faults
 
 
+@pytest.mark.parametrize("protocol", list(Protocol))
+async def test_a_station_waits_until_its_boot_is_accepted(
+    open_bench: Any, car: VehicleModel, protocol: Protocol
+) -> None:
+    async with open_bench(protocol) as bench:
+        bench.boot_answers += ["Pending", "Rejected"]
+        bench.station.reboot()
+        await bench.advance(30)
+        central = bench.central
+        assert not bench.station.online
+        bench.plug_in(car)
+        await bench.advance(30)
+        assert {action for action, _ in central.seen} == {"BootNotification"}
+        await bench.advance(120)
+        assert bench.station.online
+        # Asked again every sixty seconds, as the answers said, and then everything is told.
+        assert len(central.of("BootNotification")) == 3
+        begun = "StartTransaction" if protocol is Protocol.V16 else "TransactionEvent"
+        assert central.of("StatusNotification")
+        assert central.of(begun)
+        assert bench.counters.errors == 0, bench.counters.faults
+
+
 async def test_card_that_nobody_answered_is_taken(open_bench: Any, car: VehicleModel) -> None:
     """The connection breaks between card and answer: the station decides, and charges."""
     async with open_bench(Protocol.V201) as bench:
