@@ -20,6 +20,7 @@ from csms.api.exports import build_exports
 from csms.api.health import build_health
 from csms.api.plans import build_plans
 from csms.api.problems import ProblemDocument
+from csms.api.reports import build_reports
 from csms.api.sessions import build_sessions
 from csms.api.signals import build_signals
 from csms.api.stations import build_stations
@@ -65,6 +66,7 @@ def build_application(context: ApiContext) -> FastAPI:
     for build in (
         build_access,
         build_stations,
+        build_reports,
         build_actions,
         build_commands,
         build_sessions,

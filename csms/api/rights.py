@@ -16,6 +16,7 @@ RIGHTS: Final[dict[tuple[str, str], frozenset[Role]]] = {
     ("GET", "/me"): frozenset(Role),
     ("GET", "/stations"): _SEES,
     ("GET", "/stations/{station_id}"): _WORKS,
+    ("GET", "/stations/{station_id}/variables"): _WORKS,
     ("GET", "/limits"): _SEES,
     ("GET", "/meters"): _SEES,
     ("GET", "/plans"): _WORKS | _GRID,

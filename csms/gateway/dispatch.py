@@ -1,8 +1,8 @@
 """A station's request to its answer: schema, vocabulary, handler, and back.
 
 Nothing raises out of here. A request that cannot be served is answered with a CALLERROR. A transaction
-message that could not be recorded gets no answer at all and the connection is closed, so that the station
-sends it again: a CALLERROR would make it throw the record away.
+message or a security event that could not be recorded gets no answer at all and the connection is closed, so
+that the station sends it again: a CALLERROR would make it throw the record away.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from csms.gateway.counters import Counters, ErrorKind
 from csms.ocpp.codec import codec_of
 from csms.ocpp.errors import ErrorCode, RequestError
 from csms.ocpp.frames import Call, Send, encode_error, encode_result
+from csms.ocpp.reporting import NewsKind, NewsReport
 from csms.ocpp.schemas import schemas_of
 from csms.ocpp.vocabulary import (
     Answer,
@@ -169,5 +170,7 @@ def _must_be_resent(request: StationRequest) -> bool:
             return True
         case MeterReport():
             return request.transaction_id is not None
+        case NewsReport():
+            return any(item.kind is NewsKind.SECURITY for item in request.items)
         case _:
             return False

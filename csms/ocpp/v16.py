@@ -19,6 +19,7 @@ from csms.ocpp.fields import (
     read_integer,
     read_optional_integer,
 )
+from csms.ocpp.news import decode_news
 from csms.ocpp.outcomes import read_outcome
 from csms.ocpp.samples import read_meter_values
 from csms.ocpp.v16_operations import encode_operation
@@ -43,7 +44,6 @@ from csms.ocpp.vocabulary import (
     MeterReport,
     NeedsAnswer,
     NotSupported,
-    OtherRequest,
     Outcome,
     Payload,
     Period,
@@ -113,7 +113,7 @@ def decode_request(action: str, payload: Payload, received_at: datetime) -> Stat
     if action == "StatusNotification":
         return _decode_status(payload, received_at)
     decode = _DECODERS.get(action)
-    return OtherRequest(action, payload) if decode is None else decode(payload)
+    return decode_news(action, payload) if decode is None else decode(payload)
 
 
 def _decode_boot(payload: Payload) -> Boot:

@@ -16,6 +16,7 @@ from csms.ocpp.fields import (
     read_optional_integer,
 )
 from csms.ocpp.needs import decode_needs
+from csms.ocpp.news import decode_news, decode_variables
 from csms.ocpp.outcomes import read_outcome
 from csms.ocpp.samples import find_register_kwh, read_meter_values
 from csms.ocpp.v2_operations import encode_operation
@@ -39,7 +40,6 @@ from csms.ocpp.vocabulary import (
     MeterReport,
     NeedsAnswer,
     NotSupported,
-    OtherRequest,
     Outcome,
     Payload,
     Period,
@@ -119,7 +119,7 @@ def decode_request(action: str, payload: Payload, received_at: datetime) -> Stat
     """
     del received_at
     decode = _DECODERS.get(action)
-    return OtherRequest(action, payload) if decode is None else decode(payload)
+    return decode_news(action, payload) if decode is None else decode(payload)
 
 
 def _decode_boot(payload: Payload) -> Boot:
@@ -182,6 +182,7 @@ _DECODERS: dict[str, Callable[[Payload], StationRequest]] = {
     "Heartbeat": lambda _: Heartbeat(),
     "MeterValues": _decode_meter_values,
     "NotifyEVChargingNeeds": decode_needs,
+    "NotifyReport": decode_variables,
     "StatusNotification": _decode_status,
     "TransactionEvent": _decode_transaction,
 }

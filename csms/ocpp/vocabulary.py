@@ -8,12 +8,13 @@ Signs: power and current > 0 flow into the vehicle. Energy in kWh, power in kW, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from csms.ocpp.operations import Operation
+from csms.ocpp.reporting import NewsReport, VariableReport
 
 Payload = dict[str, Any]
 
@@ -212,14 +213,6 @@ class ChargingNeeds:
     max_v2x_energy_kwh: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OtherRequest:
-    """A message that is valid and recorded, but that no part of the service acts on."""
-
-    action: str
-    payload: Payload = field(default_factory=dict)
-
-
 StationRequest = (
     Boot
     | Heartbeat
@@ -228,7 +221,8 @@ StationRequest = (
     | TransactionReport
     | MeterReport
     | ChargingNeeds
-    | OtherRequest
+    | NewsReport
+    | VariableReport
 )
 
 

@@ -94,4 +94,9 @@ def _names_secret(document: dict[str, Any]) -> bool:
     """Say whether an object sets or tells a secret setting: ``key`` in 1.6, ``variable.name`` in 2.x."""
     variable = document.get("variable")
     name = variable.get("name") if isinstance(variable, dict) else document.get("key")
-    return isinstance(name, str) and name.casefold() in _SECRET_SETTINGS
+    return isinstance(name, str) and names_secret(name)
+
+
+def names_secret(name: str) -> bool:
+    """Say whether a setting of this name holds a secret."""
+    return name.casefold() in _SECRET_SETTINGS

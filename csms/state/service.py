@@ -12,18 +12,17 @@ from typing import Any, TypeVar, assert_never
 from sqlmodel import Session
 
 from csms.ocpp.errors import ErrorCode, RequestError
+from csms.ocpp.reporting import NewsReport, VariableReport
 from csms.ocpp.vocabulary import (
     Answer,
     Authorize,
     AuthorizeAnswer,
     Boot,
     ChargingNeeds,
-    EmptyAnswer,
     Heartbeat,
     HeartbeatAnswer,
     MeterReport,
     OcppVersion,
-    OtherRequest,
     StationRequest,
     StatusReport,
     TransactionReport,
@@ -42,11 +41,13 @@ from csms.state.events import (
     StationConnected,
     StationDisconnected,
 )
+from csms.state.news import record_news, record_variables
 from csms.state.permission import list_energy_transfers
 from csms.state.plan_rows import pack_plan, record_plan
 from csms.state.rebuild import rebuild_state
 from csms.state.receipt import Receipt, Recorded
 from csms.state.records import Booking, Declaration, PlanRecord
+from csms.state.redaction import Redactor
 from csms.state.reports import (
     record_boot,
     record_connection,
@@ -106,6 +107,7 @@ class StateService:
         self._clock = clock
         self._new_id = new_id
         self._pepper = pepper
+        self._redactor = Redactor(pepper)
         self._state = StreetState()
         self._subscriptions: list[Subscription] = []
         self._recordings: set[asyncio.Task[Any]] = set()
@@ -182,16 +184,20 @@ class StateService:
         RequestError
             When it cannot be recorded as it is.
         """
+        self._mark_seen(station_id)
         match request:
             case Heartbeat():
-                self._mark_seen(station_id)
                 return HeartbeatAnswer(self._clock.now())
-            case OtherRequest():
-                self._mark_seen(station_id)
-                return EmptyAnswer()
             case Authorize():
-                self._mark_seen(station_id)
                 return await self._authorize(station_id, version, request)
+            case NewsReport():
+                receipt, redactor = self._receive(station_id, version), self._redactor
+                return await self._record(
+                    lambda session: _split(record_news(session, receipt, request, redactor))
+                )
+            case VariableReport():
+                receipt = self._receive(station_id, version)
+                return await self._record(lambda session: _split(record_variables(session, receipt, request)))
             case _:
                 receipt = self._receive(station_id, version)
                 work = partial(_record_request, receipt=receipt, request=request)

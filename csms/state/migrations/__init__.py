@@ -10,7 +10,8 @@ from sqlalchemy import Engine, func, select
 
 # Their tables belong to the metadata.
 import csms.state.access
-import csms.state.audit  # noqa: F401
+import csms.state.audit
+import csms.state.news  # noqa: F401
 
 _DIRECTORY = Path(__file__).parent
 # Two services that start at once take turns; any number that nobody else takes.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from csms.ocpp.reporting import NewsReport
 from csms.ocpp.vocabulary import (
     Boot,
     BootAnswer,
@@ -10,7 +11,6 @@ from csms.ocpp.vocabulary import (
     Heartbeat,
     HeartbeatAnswer,
     OcppVersion,
-    OtherRequest,
     StatusReport,
 )
 from csms.state.events import StationBooted, StationConnected, StatusChanged
@@ -49,4 +49,4 @@ async def test_a_status_reaches_its_evse(service: StateService) -> None:
 
 
 async def test_what_nobody_acts_on_is_answered(service: StateService) -> None:
-    assert await service.handle("OLD-1", V16, OtherRequest("DataTransfer", {})) == EmptyAnswer()
+    assert await service.handle("OLD-1", V16, NewsReport("DataTransfer", ())) == EmptyAnswer()
