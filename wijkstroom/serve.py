@@ -20,6 +20,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from csms.app import CentralSystem
+from csms.state.leadership import leading
 from grid.clock import SteadyClock
 from grid.config import list_problems
 from grid.errors import DocumentError, Problem
@@ -92,7 +93,11 @@ def run_serve(options: ServeOptions) -> None:
     environment = read_environment()
     start_logging(environment.log)
     street = load_street(options.config)
-    with database(options) as url, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with (
+        database(options) as url,
+        leading(url),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         runner.run(_serve(street, options, environment, url))
 
 

@@ -32,3 +32,7 @@ class ConflictError(RejectedError):
 
 class StoreError(WijkstroomError):
     """The database cannot be used."""
+
+
+class LeadershipError(WijkstroomError):
+    """Another service leads on the same database."""

@@ -71,8 +71,8 @@ def open_store(url: str, *, inline: bool = False) -> Store:
     StoreError
         When the URL names no such database, or a driver is missing.
     """
-    parsed = _parse_url(url)
-    if _is_memory(parsed) and not inline:
+    parsed = parse_url(url)
+    if is_memory(parsed) and not inline:
         raise StoreError("an SQLite database in memory has one thread only: name a file, sqlite:///FILE")
     engine = _create_engine(parsed)
     try:
@@ -83,7 +83,14 @@ def open_store(url: str, *, inline: bool = False) -> Store:
     return InlineStore(engine) if inline else ThreadStore(engine)
 
 
-def _parse_url(url: str) -> URL:
+def parse_url(url: str) -> URL:
+    """Read the URL of a database.
+
+    Raises
+    ------
+    StoreError
+        When it is none, or one of a kind that is not supported.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -95,7 +102,8 @@ def _parse_url(url: str) -> URL:
     return parsed
 
 
-def _is_memory(url: URL) -> bool:
+def is_memory(url: URL) -> bool:
+    """Say whether a database lives in memory and ends with its process."""
     return url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}
 
 
@@ -103,7 +111,7 @@ def _create_engine(url: URL) -> Engine:
     try:
         if url.get_backend_name() != "sqlite":
             return create_engine(url, pool_size=2, max_overflow=2, pool_pre_ping=True)
-        if _is_memory(url):
+        if is_memory(url):
             engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
         else:
             engine = create_engine(url)

@@ -13,7 +13,7 @@ from csms.ocpp.vocabulary import OcppVersion, RateUnit
 from csms.settings import EvseConfig, ServiceConfig, StationConfig, StationModel, VehicleConfig
 from csms.state.catalogue import Catalogue
 from csms.state.service import StateService
-from csms.state.store import InlineStore, Store, _create_engine, _parse_url
+from csms.state.store import InlineStore, Store, _create_engine, parse_url
 from grid.clock import ManualClock
 from grid.topology import Connection, ConnectionKind, Node, NodeKind, Topology
 
@@ -88,7 +88,7 @@ def counted_ids(prefix: str = "session") -> Callable[[], str]:
 
 def quick_store() -> Store:
     """A database in memory whose tables are made at once, for properties with many examples."""
-    engine = _create_engine(_parse_url("sqlite://"))
+    engine = _create_engine(parse_url("sqlite://"))
     SQLModel.metadata.create_all(engine)
     return InlineStore(engine)
 
