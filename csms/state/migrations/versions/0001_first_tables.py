@@ -14,6 +14,27 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _create_booking()
+    _create_connection()
+    _create_meter_value()
+    _create_notice()
+    _create_plan()
+    _create_rejected_sample()
+    _create_sample_shape()
+    _create_station_model()
+    _create_street_meter()
+    _create_vehicle()
+    _create_station()
+    _create_token()
+    _create_vehicle_conformity()
+    _create_evse()
+    _create_charging_needs()
+    _create_session()
+    _create_declaration()
+    _create_transaction_event()
+
+
+def _create_booking() -> None:
     op.create_table(
         "booking",
         sa.Column("id", sa.String(), nullable=False),
@@ -28,6 +49,8 @@ def upgrade() -> None:
     with op.batch_alter_table("booking", schema=None) as batch_op:
         batch_op.create_index("ix_booking_token_starts", ["token_folded", "starts_at"], unique=False)
 
+
+def _create_connection() -> None:
     op.create_table(
         "connection",
         sa.Column("id", sa.String(), nullable=False),
@@ -40,6 +63,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("ean18"),
     )
+
+
+def _create_meter_value() -> None:
     op.create_table(
         "meter_value",
         sa.Column("session_number", sa.BigInteger(), nullable=False),
@@ -54,6 +80,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("session_number", "evse_key", "station_at"),
         sqlite_with_rowid=False,
     )
+
+
+def _create_notice() -> None:
     op.create_table(
         "notice",
         sa.Column("station_id", sa.String(), nullable=False),
@@ -65,6 +94,9 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("station_id", "kind", "session_number"),
     )
+
+
+def _create_plan() -> None:
     op.create_table(
         "plan",
         sa.Column("id", sa.String(), nullable=False),
@@ -81,6 +113,8 @@ def upgrade() -> None:
     with op.batch_alter_table("plan", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_plan_at"), ["at"], unique=False)
 
+
+def _create_rejected_sample() -> None:
     op.create_table(
         "rejected_sample",
         sa.Column(
@@ -97,12 +131,17 @@ def upgrade() -> None:
     with op.batch_alter_table("rejected_sample", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_rejected_sample_station_id"), ["station_id"], unique=False)
 
+
+def _create_sample_shape() -> None:
     op.create_table(
         "sample_shape",
         sa.Column("id", sa.BigInteger(), nullable=False),
         sa.Column("definition", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _create_station_model() -> None:
     op.create_table(
         "station_model",
         sa.Column("name", sa.String(), nullable=False),
@@ -119,6 +158,9 @@ def upgrade() -> None:
         sa.Column("grid_code_conformant", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
+
+
+def _create_street_meter() -> None:
     op.create_table(
         "street_meter",
         sa.Column("meter_id", sa.String(), nullable=False),
@@ -132,6 +174,9 @@ def upgrade() -> None:
         sa.Column("power_kw", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("meter_id", "quarter"),
     )
+
+
+def _create_vehicle() -> None:
     op.create_table(
         "vehicle",
         sa.Column("id", sa.String(), nullable=False),
@@ -145,6 +190,9 @@ def upgrade() -> None:
         sa.Column("floor_soc_fraction", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _create_station() -> None:
     op.create_table(
         "station",
         sa.Column("id", sa.String(), nullable=False),
@@ -162,6 +210,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["model_name"], ["station_model.name"]),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _create_token() -> None:
     op.create_table(
         "token",
         sa.Column("folded", sa.String(), nullable=False),
@@ -173,6 +224,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["vehicle_id"], ["vehicle.id"]),
         sa.PrimaryKeyConstraint("folded"),
     )
+
+
+def _create_vehicle_conformity() -> None:
     op.create_table(
         "vehicle_conformity",
         sa.Column("vehicle_id", sa.String(), nullable=False),
@@ -180,6 +234,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["vehicle_id"], ["vehicle.id"]),
         sa.PrimaryKeyConstraint("vehicle_id", "model_name"),
     )
+
+
+def _create_evse() -> None:
     op.create_table(
         "evse",
         sa.Column(
@@ -197,6 +254,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key"),
         sa.UniqueConstraint("station_id", "evse_id"),
     )
+
+
+def _create_charging_needs() -> None:
     op.create_table(
         "charging_needs",
         sa.Column(
@@ -215,6 +275,8 @@ def upgrade() -> None:
             batch_op.f("ix_charging_needs_session_number"), ["session_number"], unique=False
         )
 
+
+def _create_session() -> None:
     op.create_table(
         "session",
         sa.Column(
@@ -251,6 +313,8 @@ def upgrade() -> None:
         batch_op.create_index("ix_session_ended", ["ended_at"], unique=False)
         batch_op.create_index("ix_session_evse_started", ["evse_key", "started_at"], unique=False)
 
+
+def _create_declaration() -> None:
     op.create_table(
         "declaration",
         sa.Column(
@@ -269,6 +333,8 @@ def upgrade() -> None:
     with op.batch_alter_table("declaration", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_declaration_session_number"), ["session_number"], unique=False)
 
+
+def _create_transaction_event() -> None:
     op.create_table(
         "transaction_event",
         sa.Column("session_number", sa.BigInteger(), nullable=False),
