@@ -126,7 +126,8 @@ def _of_service(scenario: Scenario, tables: Tables) -> pd.DataFrame:
         "energy_balance_fraction": _unaccounted(total),
         "short_kwh_fraction": total["short_kwh"] / total["need_kwh"].clip(lower=1e-9),
         "short_sessions_fraction": total["short_sessions"] / total["sessions"].clip(lower=1),
-        "revenue_eur": total["metered_kwh"] * money.retail_eur_per_kwh,
+        # Nobody pays for what is taken out of the battery and put back.
+        "revenue_eur": (total["metered_kwh"] - total["discharged_kwh"]) * money.retail_eur_per_kwh,
         "reward_eur": total["rewarded_kwh"] * money.reward_eur_per_kwh,
         "wear_eur": total["discharged_kwh"] * control.degradation_eur_per_kwh,
     }

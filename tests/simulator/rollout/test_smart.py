@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from simulator.rollout.figures import replicate_figures
 from simulator.rollout.scenario import Control, Grid, Policy, Scenario
 from simulator.rollout.smart import Smart
 from simulator.rollout.year import Task, YearRun
@@ -18,10 +19,12 @@ def run(world: Scenario, policy: Policy) -> tuple[YearRun, Any]:
     return run, run.run().tables
 
 
+WORLD = scenario(area(households=900, poles=12))
+
+
 @pytest.fixture(scope="module")
 def tables() -> dict[Policy, Any]:
-    world = scenario(area(households=900, poles=12))
-    return {policy: run(world, policy)[1] for policy in Policy}
+    return {policy: run(WORLD, policy)[1] for policy in Policy}
 
 
 def total(tables: Any, table: str, column: str) -> float:
@@ -42,6 +45,13 @@ def test_only_v2g_discharges(tables: dict[Policy, Any]) -> None:
     given = {policy: total(each, "areas", "discharged_kwh") for policy, each in tables.items()}
     assert given[Policy.V2G] > 0
     assert all(value == 0 for policy, value in given.items() if policy is not Policy.V2G)
+
+
+def test_drivers_do_not_pay_for_what_is_taken_out_and_put_back(tables: dict[Policy, Any]) -> None:
+    given = total(tables[Policy.V2G], "areas", "discharged_kwh")
+    net_kwh = total(tables[Policy.V2G], "areas", "metered_kwh") - given
+    (paid_eur,) = replicate_figures(WORLD, tables[Policy.V2G])["revenue_eur"]
+    assert paid_eur == pytest.approx(net_kwh * WORLD.money.retail_eur_per_kwh)
 
 
 def test_policies_see_the_same_drivers(tables: dict[Policy, Any]) -> None:
