@@ -140,11 +140,6 @@ class ControlLoop:
         """What every socket was told."""
         return self._ledger
 
-    @property
-    def ledger(self) -> Ledger:
-        """What every socket was told."""
-        return self._ledger
-
     async def run(self) -> None:
         """Run until cancelled."""
         self.safety.find_weaknesses()

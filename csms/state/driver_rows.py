@@ -59,8 +59,9 @@ def record_price(
     session: Session, session_id: str, price: SessionPrice, *, replace: bool
 ) -> SessionPrice | None:
     """Record what a session costs; None when it has a price already and is to keep it."""
+    number = _number(session, session_id)
     row = {
-        "session_number": _number(session, session_id),
+        "session_number": number,
         "choice": price.choice.value,
         "cents_per_kwh": int(price.eur_per_kwh * _CENTS_PER_EUR),
         "quoted_at": price.quoted_at,
@@ -69,7 +70,7 @@ def record_price(
         put(session.connection(), _PRICE, row)
         return price
     insert_new(session.connection(), _PRICE, [row])
-    return None if _read_price(session, row["session_number"]) != price else price
+    return None if _read_price(session, number) != price else price
 
 
 def record_idle(
