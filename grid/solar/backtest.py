@@ -51,7 +51,7 @@ class WeatherError:
         Of the errors.
     """
 
-    deviation: float = 0.3
+    deviation: float = 0.25
     hourly_correlation: float = 0.8
     seed: int = 1
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from grid.errors import WijkstroomError
 from grid.solar.clearness import LARGEST, Floats, Integers, Known, Moments
 from grid.solar.fitting import Sample
-from grid.solar.model import PvArray, clear_sky_ghi_w_m2, pv_kw, sun_elevation_degrees
+from grid.solar.model import PvArray, clear_sky_ghi_w_m2, pv_kw, spread_means, sun_elevation_degrees
 from grid.solar.observations import HOUR, Observations
 from grid.timegrid import QUARTER, TimeGrid
 
@@ -144,8 +144,6 @@ def build_history(observations: Observations, array: PvArray, ordinary: slice) -
     unit = replace(array, peak_kw=1.0)
     quarters = TimeGrid(starts[0], QUARTER, _PER_HOUR * len(starts)).starts
     clear = clear_sky_ghi_w_m2(unit, quarters)
-    means = clear.reshape(-1, _PER_HOUR).mean(axis=1)
-    sky = np.divide(own.ghi_w_m2, means, out=np.zeros_like(means), where=means > 1.0)
     cell = cells(starts)
 
     def usual(values: Floats) -> Floats:
@@ -159,7 +157,7 @@ def build_history(observations: Observations, array: PvArray, ordinary: slice) -
     return SunHours(
         starts,
         array.longitude,
-        give(np.repeat(sky, _PER_HOUR) * clear, own.temperature_c, own.wind_m_s),
+        give(spread_means(own.ghi_w_m2, clear, _PER_HOUR), own.temperature_c, own.wind_m_s),
         give(clear, usual(own.temperature_c), usual(own.wind_m_s))
         + np.where(is_light, TWILIGHT_FRACTION, 0.0),
         is_light,

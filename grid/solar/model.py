@@ -25,6 +25,8 @@ from grid.timegrid import QUARTER
 TEMPERATURE_COEFFICIENT_PER_K = -0.0035
 INVERTER_EFFICIENCY_FRACTION = 0.96
 _DAYS_PER_YEAR = 365.25
+# Under this share of the brightest step a clear sky's shape says nothing.
+_DARK = 1e-3
 _MONTH_MIDDLES = (np.arange(12) + 0.5) * _DAYS_PER_YEAR / 12
 
 
@@ -74,6 +76,23 @@ def sun_elevation_degrees(array: PvArray, instants: Sequence[datetime]) -> NDArr
     """Return how high the sun stands, refraction included, shape (len(instants),) [deg]."""
     sun = _place(array.latitude, array.longitude).location.get_solarposition(pd.DatetimeIndex(list(instants)))
     return np.asarray(sun["apparent_elevation"], dtype=np.float64)
+
+
+def spread_means(means: NDArray[np.float64], clear: NDArray[np.float64], parts: int) -> NDArray[np.float64]:
+    """Spread means over equal parts of their steps as a clear sky would, shape (len(means) * parts,).
+
+    Parameters
+    ----------
+    means
+        Of irradiance or power per step.
+    clear
+        The same under a clear sky, per part; where it is dark nothing is left.
+    parts
+        How many parts a step has.
+    """
+    of_step = clear.reshape(-1, parts).mean(axis=1)
+    share = np.divide(means, of_step, out=np.zeros_like(of_step), where=of_step > _DARK * clear.max())
+    return np.asarray(np.repeat(share, parts) * clear)
 
 
 def pv_kw(
