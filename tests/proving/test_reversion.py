@@ -36,10 +36,11 @@ def truth_of(*powers: tuple[int, float]) -> Truth:
         ([told_at(0, (0, -5.0), (300, 0.0), (900, 4.14))], [(0, -5.0), (304, 0.0)], [4.0]),
         ([told_at(0, (0, 9.0), (300, 4.14))], [(0, 9.0), (300, 4.14)], [0.0]),
         ([told_at(0, (0, 9.0), (300, 4.14)), told_at(200, (0, 9.0))], [(0, 9.0)], []),
+        ([told_at(0, (0, 9.0), (300, 4.14)), Told(START, KEY, None)], [(0, 9.0)], []),
         ([told_at(0, (0, 3.0), (300, 4.14))], [(0, 3.0)], []),
         ([told_at(0, (0, 9.0), (300, 4.14))], [(0, 9.0)], [700.0]),
     ],
-    ids=["lease", "tail", "renewed in time", "nothing to see", "never"],
+    ids=["lease", "tail", "renewed in time", "perhaps told", "nothing to see", "never"],
 )
 def test_reversion_counts_from_the_end_of_what_was_told(
     told: list[Told], powers: list[tuple[int, float]], expected: list[float]

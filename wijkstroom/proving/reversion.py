@@ -18,7 +18,7 @@ _PHASES = 3
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A profile that a station took, and did not only say so.
+    """Something that a socket was told.
 
     Parameters
     ----------
@@ -27,12 +27,12 @@ class Told:
     key
         Which socket.
     profile
-        What.
+        What it took; None while nobody knows whether it did.
     """
 
     at: datetime
     key: EvseKey
-    profile: ChargingProfile
+    profile: ChargingProfile | None
 
 
 def measure_reversion_s(
@@ -45,7 +45,7 @@ def measure_reversion_s(
     Parameters
     ----------
     told
-        Profiles in the order in which they were taken.
+        In the order in which it was.
     truth
         What the sockets did.
     fallback_a
@@ -72,8 +72,10 @@ def measure_reversion_s(
     return found
 
 
-def _ends_s(profile: ChargingProfile, start: datetime) -> list[float]:
+def _ends_s(profile: ChargingProfile | None, start: datetime) -> list[float]:
     """Return when discharge ends, and when the tail begins [s of the run]."""
+    if profile is None:
+        return []
     origin_s = (profile.start - start).total_seconds()
     ends, discharging = [], False
     for period in profile.periods:

@@ -15,7 +15,6 @@ from csms.gateway.server import Gateway
 from csms.gateway.transport import memory_pair
 from csms.ocpp.vocabulary import (
     Accepted,
-    ChargingProfile,
     Command,
     OcppVersion,
     Outcome,
@@ -219,18 +218,21 @@ class Stand:
     ) -> Outcome:
         gateway = self.gateway
         assert gateway is not None, "only a running service calls"
+        if not isinstance(command, SetProfile):
+            return await gateway.call(station_id, command, priority=priority)
+        self.writes += 1
+        key = EvseKey(station_id, command.evse_id)
+        told = command.profile.purpose is ProfilePurpose.TX
+        if told:
+            self.told.append(Told(self.clock.now(), key, None))
         outcome = await gateway.call(station_id, command, priority=priority)
-        if isinstance(command, SetProfile):
-            self.writes += 1
-            if isinstance(outcome, Accepted) and command.profile.purpose is ProfilePurpose.TX:
-                self._note(EvseKey(station_id, command.evse_id), command.profile)
+        if told and isinstance(outcome, Accepted) and self._applies(station_id):
+            self.told.append(Told(self.clock.now(), key, command.profile))
         return outcome
 
-    def _note(self, key: EvseKey, profile: ChargingProfile) -> None:
-        """Keep what a station took; who only says yes has not taken it."""
-        quirks = self.street.stations[key.station_id].firmware.setup.quirks
-        if Quirk.ACCEPTS_WITHOUT_APPLYING not in quirks:
-            self.told.append(Told(self.clock.now(), key, profile))
+    def _applies(self, station_id: str) -> bool:
+        """Say whether a station does what it says yes to."""
+        return Quirk.ACCEPTS_WITHOUT_APPLYING not in self.street.stations[station_id].firmware.setup.quirks
 
     # --- meters and people ----------------------------------------------------------------------------------
 
