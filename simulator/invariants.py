@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from grid.errors import WijkstroomError
 from simulator.meter.register import Registers
-from simulator.vehicle.model import VehicleModel
+from simulator.vehicle.model import NOMINAL_VOLTAGE_V, VehicleModel
+
+
+class BrokenPhysicsError(WijkstroomError):
+    """A run contradicts physics: a mistake of the simulator's, never of who uses it."""
+
 
 # Energies that must agree agree to this [kWh].
 TOLERANCE_KWH = 1e-6
@@ -27,12 +33,15 @@ class Stay:
         What the meter read.
     second
         When.
+    voltage_v
+        Of the socket, between phase and neutral [V].
     """
 
     model: VehicleModel
     energy_kwh: float
     registers: Registers
     second: int
+    voltage_v: float = NOMINAL_VOLTAGE_V
 
 
 def check_stay(stay: Stay, energy_kwh: float, registers: Registers, second: int) -> Iterator[str]:
@@ -61,9 +70,9 @@ def check_stay(stay: Stay, energy_kwh: float, registers: Registers, second: int)
     most += model.loss_fixed_kw * hours
     if not -TOLERANCE_KWH <= lost <= most + TOLERANCE_KWH:
         yield f"{lost:g} kWh were lost, where 0 to {most:g} can be"
-    cap_kwh = model.power_kw(model.max_current_a, model.phases) * hours
+    cap_kwh = model.power_kw(model.max_current_a, model.phases, stay.voltage_v) * hours
     if imported > cap_kwh + TOLERANCE_KWH:
         yield f"{imported:g} kWh in {hours:g} h is more than {cap_kwh:g} at full power"
-    back_kwh = model.power_kw(model.max_discharge_current_a, model.phases) * hours
+    back_kwh = model.power_kw(model.max_discharge_current_a, model.phases, stay.voltage_v) * hours
     if exported > back_kwh + TOLERANCE_KWH:
         yield f"{exported:g} kWh back in {hours:g} h is more than {back_kwh:g} at full power"

@@ -11,7 +11,8 @@ from itertools import pairwise
 from grid.errors import DocumentError, Problem
 from grid.street import GridSide
 from simulator.fleet.sessions import Fleet, Session
-from simulator.meter.register import WH_PER_KWH, Registers
+from simulator.invariants import BrokenPhysicsError, Stay, check_stay
+from simulator.meter.register import WH_PER_KWH
 from simulator.noise import Uncontrolled
 from simulator.result import RunRecord, SessionOutcome, record_run
 from simulator.setup import StationSetup
@@ -104,12 +105,11 @@ class _Stay:
 
     session: Session
     socket: Socket
-    arrived_kwh: float
-    registers: Registers
+    begin: Stay
 
 
 class World:
-    """The truth of a run as it comes about, and the book of its sessions.
+    """The truth of a run as it comes about, and the book of its sessions, each held against physics.
 
     Parameters
     ----------
@@ -142,13 +142,21 @@ class World:
 
     def note_arrival(self, session: Session, socket: Socket, second: int) -> None:
         """Write down that a car was plugged in."""
-        battery = socket.battery(second)
+        battery, car = socket.battery(second), socket.car
         assert battery is not None, "noted when it is plugged in"
-        self._stays[socket.row] = _Stay(session, socket, battery.energy_kwh, socket.registers(second))
+        assert car is not None, "as above"
+        begin = Stay(car.model, battery.energy_kwh, socket.registers(second), second, socket.voltage_v)
+        self._stays[socket.row] = _Stay(session, socket, begin)
         self.truth.write_phases(socket.row, second, socket.phases_used)
 
     def note_departure(self, row: int, battery: BatteryState, second: int) -> SessionOutcome:
-        """Write down that a car was unplugged; return what became of it."""
+        """Write down that a car was unplugged; return what became of it.
+
+        Raises
+        ------
+        BrokenPhysicsError
+            When that cannot be.
+        """
         stay = self._stays.pop(row)
         outcome = _settle_up(stay, battery, second, ended=True)
         self._outcomes.append(outcome)
@@ -177,13 +185,16 @@ class World:
 
 
 def _settle_up(stay: _Stay, battery: BatteryState, second: int, *, ended: bool) -> SessionOutcome:
-    registers = stay.socket.registers(second)
+    registers, begin = stay.socket.registers(second), stay.begin
+    problems = list(check_stay(begin, battery.energy_kwh, registers, second))
+    if problems:
+        raise BrokenPhysicsError(f"{stay.session.id}: {'; '.join(problems)}")
     return SessionOutcome(
         stay.session.id,
-        stay.arrived_kwh,
+        begin.energy_kwh,
         battery.energy_kwh,
-        (registers.import_wh - stay.registers.import_wh) / WH_PER_KWH,
-        (registers.export_wh - stay.registers.export_wh) / WH_PER_KWH,
+        (registers.import_wh - begin.registers.import_wh) / WH_PER_KWH,
+        (registers.export_wh - begin.registers.export_wh) / WH_PER_KWH,
         ended=ended,
     )
 

@@ -17,13 +17,16 @@ from grid.errors import DocumentError
 from simulator.baselines import UncontrolledCharging
 from simulator.client.transport import MemoryTransport, Transport, TransportClosedError, memory_pair
 from simulator.fleet.sessions import Fleet, InformationClass, Session
+from simulator.invariants import BrokenPhysicsError
 from simulator.noise import Uncontrolled
 from simulator.replay import Replay
 from simulator.result import RunRecord, SessionOutcome
 from simulator.setup import EvseSetup, Protocol, StationSetup
 from simulator.street import PluggedIn, SimulatedStreet, StreetHooks
+from simulator.vehicle.charging import BatteryState
 from simulator.vehicle.model import VehicleModel
-from simulator.world import StreetSetup
+from simulator.vehicle.socket import NoRecorder, Socket
+from simulator.world import StreetSetup, World
 from wijkstroom.street import Street
 
 START = datetime(2024, 6, 11, 4, 0, tzinfo=UTC)
@@ -129,6 +132,15 @@ def setup(street: Street) -> StreetSetup:
 
 def _uncontrolled(setup: StreetSetup) -> RunRecord:
     return Replay(setup, UncontrolledCharging()).run()
+
+
+def test_a_stay_that_cannot_be_ends_the_run(setup: StreetSetup) -> None:
+    world, socket = World(setup), Socket(0, NoRecorder())
+    socket.plug_in(CAR, BatteryState(10.0), 0)
+    world.note_arrival(SESSIONS[0], socket, 0)
+    socket.unplug(600)
+    with pytest.raises(BrokenPhysicsError, match=r"session-0: .* were lost"):
+        world.note_departure(world.row_of(SESSIONS[0]), BatteryState(12.0), 600)
 
 
 async def test_street_over_the_wire_does_as_the_replay_does(setup: StreetSetup) -> None:
