@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from functools import partial
 from types import TracebackType
@@ -27,8 +27,10 @@ from csms.control.loop import ControlLoop
 from csms.control.pricing import PriceDesk
 from csms.gateway.server import Gateway
 from csms.settings import MeterConfig
+from csms.share.day_ahead import fetching_prices
 from csms.share.openadr import running_vens
 from csms.share.oscp import OscpDesk
+from csms.share.weather import forecasting_sun
 from csms.state.catalogue import Catalogue
 from csms.state.compliance import build_rules
 from csms.state.housekeeping import keep_house
@@ -104,6 +106,10 @@ class CentralSystem:
         Mixed into the hashes of station passwords.
     openadr_secrets
         By name of a VTN, the secret of our client id.
+    weather_key
+        Shown to the source of the sun's forecast; None: neither a source nor the array's meter is asked.
+    entsoe_token
+        Shown to ENTSO-E's platform when prices are fetched there.
     """
 
     def __init__(
@@ -122,8 +128,12 @@ class CentralSystem:
         live_page_open: bool = True,
         pepper: bytes = b"",
         openadr_secrets: Mapping[str, str] | None = None,
+        weather_key: str | None = None,
+        entsoe_token: str = "",
     ) -> None:
+        self._grid, self._entsoe_token = grid, entsoe_token
         self._openadr_secrets = openadr_secrets or {}
+        self._weather_key, self._sun, self._weather_feed = weather_key, grid.sun, grid.weather_feed
         self.host, self.ocpp_port, self.http_port = host, ocpp_port, http_port
         self._store, self._clock = store, clock
         self.service = StateService(store, clock, catalogue, new_id=new_id, pepper=pepper)
@@ -200,6 +210,8 @@ class CentralSystem:
             await stack.enter_async_context(_running(group, self.loop.run(), "control loop"))
             await stack.enter_async_context(_running(group, self._prices.run(), "prices for drivers"))
             await stack.enter_async_context(self._http)
+            await stack.enter_async_context(self._forecasting_sun())
+            await stack.enter_async_context(self._fetching_prices())
             self._oscp.listen_at(self.service.catalogue.service.public_url or self._own_url)
             await stack.enter_async_context(self._oscp.running())
             vens = running_vens(self.service, self._clock, self._http, self._openadr_secrets, self._rules)
@@ -211,6 +223,26 @@ class CentralSystem:
 
     def _planned_net_kw(self, at: datetime) -> float | None:
         return None if self._feed.plan is None else self._feed.plan.net_at(at)
+
+    def _fetching_prices(self) -> AbstractAsyncContextManager[None]:
+        return fetching_prices(
+            self._grid.price_feed,
+            self._grid.prices,
+            self._entsoe_token,
+            self._http,
+            self._store,
+            self._clock,
+            lambda: self.loop.ask("prices"),
+        )
+
+    @asynccontextmanager
+    async def _forecasting_sun(self) -> AsyncIterator[None]:
+        if self._weather_key is None:
+            yield
+            return
+        sun, feed, key = self._sun, self._weather_feed, self._weather_key
+        async with forecasting_sun(sun, feed, key, self._http, self.service, self._clock):
+            yield
 
     @property
     def _own_url(self) -> str:

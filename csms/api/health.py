@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter
@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from csms.api.context import ApiContext
 from csms.api.metrics import CONTENT_TYPE, expose
+from grid.tariffs.energy import PriceBook
 
 
 class HealthDocument(BaseModel):
@@ -62,7 +63,7 @@ def build_health(context: ApiContext) -> APIRouter:
 def list_warnings(context: ApiContext) -> list[str]:
     """List limits that cannot be guaranteed, and silent meters: forecasts stand in for them."""
     now, readings = context.clock.now(), context.service.state.meters
-    warnings = list(context.list_concerns())
+    warnings = [*context.list_concerns(), *_warn_of_prices(context.grid.prices, now)]
     for meter in context.service.catalogue.service.meters:
         reading = readings.get(meter.id)
         if reading is None:
@@ -71,3 +72,10 @@ def list_warnings(context: ApiContext) -> list[str]:
             at = reading.read_at.isoformat(timespec="seconds")
             warnings.append(f"meter {meter.id} is silent since {at}: check its line")
     return warnings
+
+
+def _warn_of_prices(prices: PriceBook, now: datetime) -> list[str]:
+    if not prices.is_stale(now):
+        return []
+    until = prices.series.end.isoformat(timespec="minutes")
+    return [f"prices are known until {until}: plans take a mean price; look at [prices] and [prices.feed]"]

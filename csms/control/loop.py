@@ -158,6 +158,16 @@ class ControlLoop:
                 if evse.session is not None:
                     self._ledger.doubt(EvseKey(station.station_id, evse.evse_id))
 
+    def ask(self, reason: str) -> None:
+        """Ask for a plan soon.
+
+        Parameters
+        ----------
+        reason
+            Why, in a word, for the plan's record.
+        """
+        self._wish(reason)
+
     async def _tick(self, group: asyncio.TaskGroup) -> None:
         async for due in occurrences(every_quarter(), self._clock):
             self._alarm.set(due, "quarter")

@@ -145,6 +145,15 @@ def parse_prices(text: str, source: str) -> PriceSeries:
     return _read_rows(rows, source)
 
 
+def write_prices(series: PriceSeries) -> str:
+    """Return prices as the text of a CSV file; two quarters or more read back as they were."""
+    rows = [
+        f"{series.start + number * QUARTER:%Y-%m-%dT%H:%MZ},{price * KWH_PER_MWH:.10g}"
+        for number, price in enumerate(series.values_eur_per_kwh.tolist())
+    ]
+    return "\n".join([",".join(_COLUMNS), *rows])
+
+
 def _read_rows(rows: Sequence[Row], source: str) -> PriceSeries:
     problems: list[Problem] = []
     expected = "a quarter's start with time zone and a price, like 2024-06-11T12:00Z,0.86"
@@ -224,6 +233,23 @@ class PriceBook:
         """
         self.series = self.series.joined(newer) if newer.start <= self.series.end else newer
         self._outlooks.clear()
+
+    def holds(self, series: PriceSeries) -> bool:
+        """Say whether all of some prices are known already."""
+        if not self.series.start <= series.start <= series.end <= self.series.end:
+            return False
+        first = series.first_quarter - self.series.first_quarter
+        own = self.series.values_eur_per_kwh[first : first + len(series.values_eur_per_kwh)]
+        return bool(np.array_equal(own, series.values_eur_per_kwh))
+
+    def next_publication(self, now: datetime) -> datetime:
+        """Return when prices are published next, after a moment (UTC)."""
+        day = now.astimezone(self.tz).date()
+        for later in range(2):
+            due = datetime.combine(day + timedelta(days=later), self.publication_local_time, self.tz)
+            if due > now:
+                break
+        return due.astimezone(UTC)
 
     def is_stale(self, known_at: datetime) -> bool:
         """Say whether the last known price is so old that forecasts have no shape any more."""
