@@ -1,0 +1,99 @@
+"""A grid operator's word reaches real stations: HTTP in, OCPP out, within a minute of the street's time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from csms.control.curve import worst_import_kw
+from csms.settings import OscpPartnerConfig
+from simulator.gridoperator.oscp import CapacityProvider
+from tests.e2e.conftest import FASTEST
+from wijkstroom.running import Running, RunOptions, http_url, new_ids, running_scene
+from wijkstroom.scene import Scene
+
+NODE = "lombok-transformer"
+GROUP = "GRP-LOMBOK"
+MINUTE_S = 60.0
+HELD_S = 300.0
+CHARGING_KW = 3.0
+# Under the base load: nothing is left for cars.
+LITTLE_KW = 1.0
+
+
+def told_kw(running: Running) -> float:
+    """Return what the stations confirmed that cars may draw now [kW]."""
+    ledger, now = running.central.loop.ledger, running.clock.now()
+    curves = []
+    for station in running.central.service.state.stations.values():
+        for key in ledger.keys:
+            evse = station.evses.get(key.evse_id)
+            if key.station_id == station.station_id and evse is not None and evse.session is not None:
+                curves.append(ledger.curves(key, evse.session.id))
+    return sum(worst_import_kw(each, now, now + timedelta(seconds=1)) for each in curves)
+
+
+def block(start: datetime, kw: float) -> dict[str, Any]:
+    span = {"start_time": start.isoformat(), "end_time": (start + timedelta(hours=6)).isoformat()}
+    return {"capacity": kw, "phase": "ALL", "unit": "KW", **span}
+
+
+async def join(running: Running, provider: CapacityProvider) -> None:
+    """Invite the grid operator, register both ways, shake hands."""
+    token = {"Authorization": f"Bearer {new_ids(running.scene.seed)()}"}
+    async with httpx.AsyncClient(base_url=http_url(running.central), headers=token) as operator:
+        invitation = (await operator.post("/api/v1/oscp/Stedin/invitation")).json()
+    await provider.register_at(invitation["url"], invitation["token"])
+    await until(lambda: provider.named("register"))
+    await provider.shake_hands(heartbeat_interval_s=60)
+    await until(lambda: provider.named("handshake"))
+
+
+async def until(ready: Callable[[], Any]) -> None:
+    """Wait for messages that are on their way."""
+    async with asyncio.timeout(30):
+        while not ready():  # noqa: ASYNC110 - waits for another server
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.slow
+async def test_a_signal_and_a_silence_reach_the_stations_within_a_minute(
+    scene_of: Callable[..., Scene],
+) -> None:
+    scene = scene_of("public-duo-201", 4, 4.0, visitors=80.0)
+    partner = OscpPartnerConfig(name="Stedin", groups={GROUP: NODE})
+    service = scene.street.service.model_copy(update={"oscp_partners": (partner,)})
+    scene = replace(scene, street=replace(scene.street, service=service))
+    provider = CapacityProvider()
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(provider.listening())
+        running = await stack.enter_async_context(running_scene(scene, RunOptions(FASTEST)))
+        clock = running.clock
+        day = asyncio.create_task(running.simulated.run_to_end())
+        stack.callback(day.cancel)
+        with clock.hold(HELD_S):
+            await join(running, provider)
+        while told_kw(running) < CHARGING_KW:
+            await clock.sleep(5 * MINUTE_S)
+
+        with clock.hold(HELD_S):
+            answer = await provider.forecast(GROUP, "CONSUMPTION", [block(clock.now(), LITTLE_KW)])
+            assert answer.status_code == 204
+        await clock.sleep(MINUTE_S)
+        assert told_kw(running) < 0.1
+
+        with clock.hold(HELD_S):
+            await provider.forecast(GROUP, "CONSUMPTION", [block(clock.now(), 200.0)])
+            await provider.forecast(GROUP, "FALLBACK_CONSUMPTION", [block(clock.now(), LITTLE_KW)])
+            await provider.beat(clock.now() + timedelta(minutes=20))
+        await clock.sleep(16 * MINUTE_S)
+        assert told_kw(running) > CHARGING_KW
+        await clock.sleep(5 * MINUTE_S)  # nobody was heard: the fallback has ruled for a minute
+        assert told_kw(running) < 0.1
