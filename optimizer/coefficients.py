@@ -59,6 +59,8 @@ class Coefficients:
         and the first divided by the second (t).
     stored_kwh_per_kw, drawn_kwh_per_kw, delivered_kwh_per_kw
         Battery energy per kW of charge and of discharge over a step, and energy at the socket (i).
+    standing_charge_kwh, standing_discharge_kwh
+        Battery energy that is lost in a step in which a session charges, or discharges, at any power (i).
     charge_most_kw, discharge_most_kw, charge_share_per_kw, discharge_share_per_kw
         Largest power within everything that is known beforehand, and its reciprocal, 0 outside (i, t).
     charge_least_kw, discharge_least_kw
@@ -110,6 +112,8 @@ class Coefficients:
     stored_kwh_per_kw: Floats = field(metadata={"axes": "i"})
     drawn_kwh_per_kw: Floats = field(metadata={"axes": "i"})
     delivered_kwh_per_kw: Floats = field(metadata={"axes": "i"})
+    standing_charge_kwh: Floats = field(metadata={"axes": "i"})
+    standing_discharge_kwh: Floats = field(metadata={"axes": "i"})
     charge_most_kw: Floats = field(metadata={"axes": "it"})
     discharge_most_kw: Floats = field(metadata={"axes": "it"})
     charge_share_per_kw: Floats = field(metadata={"axes": "it"})
@@ -265,6 +269,7 @@ def _most_powers(
     discharge = _drop_below(discharge, _per_session(problem, "min_discharge_kw"))
     room_kwh = np.where(_one_way(discharge), _free_kwh(problem), np.inf)
     stored = problem.step_h * _per_session(problem, "charge_efficiency")
+    room_kwh = room_kwh + problem.step_h * _per_session(problem, "charge_loss_kw")
     charge = _drop_below(
         np.minimum(charge, (room_kwh / stored)[:, None]), _per_session(problem, "min_charge_kw")
     )
@@ -322,13 +327,17 @@ def _energy_numbers(problem: Problem, windows: dict[str, Flags], most: dict[str,
     least = _per_session(problem, "min_energy_kwh")
     stored = problem.step_h * _per_session(problem, "charge_efficiency")
     ceiling = np.maximum(capacity, initial)
-    reachable = np.minimum(ceiling, initial + stored * most["charge_most_kw"].sum(axis=1))
+    standing = problem.step_h * _per_session(problem, "charge_loss_kw")
+    lost = standing * np.count_nonzero(most["charge_most_kw"], axis=1)
+    reachable = np.minimum(ceiling, initial + stored * most["charge_most_kw"].sum(axis=1) - lost)
     target = _per_session(problem, "departure_energy_kwh")
     below = np.where(stays, np.maximum(0.0, least - initial)[:, None], 0.0)
     out_of_reach = np.maximum(0.0, target - reachable).sum()
     return {
         "stored_kwh_per_kw": stored,
         "drawn_kwh_per_kw": problem.step_h / _per_session(problem, "discharge_efficiency"),
+        "standing_charge_kwh": standing,
+        "standing_discharge_kwh": problem.step_h * _per_session(problem, "discharge_loss_kw"),
         "energy_lower_kwh": np.where(arrives, initial[:, None], np.minimum(least, initial)[:, None]),
         "energy_upper_kwh": np.where(arrives, initial[:, None], ceiling[:, None]),
         "energy_least_kwh": least,
@@ -356,8 +365,11 @@ def _floor_numbers(problem: Problem, stays: Flags, most: dict[str, Floats]) -> d
     reach = np.zeros(shape)
     reach[:, 1:] = problem.step_h * np.cumsum(most["charge_most_kw"], axis=1)
     efficiency = _per_session(problem, "charge_efficiency")
-    room_kwh = np.where(_one_way(most["discharge_most_kw"]), _free_kwh(problem) / efficiency, np.inf)
-    reach = np.minimum(reach, room_kwh[:, None])
+    # What is lost makes room for more.
+    lost = problem.step_h * _per_session(problem, "charge_loss_kw")[:, None]
+    lost_kwh = np.pad(lost * np.cumsum(most["charge_most_kw"] > 0.0, axis=1), ((0, 0), (1, 0)))
+    room_kwh = (_free_kwh(problem)[:, None] + lost_kwh) / efficiency[:, None]
+    reach = np.where(_one_way(most["discharge_most_kw"])[:, None], np.minimum(reach, room_kwh), reach)
     floor = np.where(stays, np.minimum(floor, reach), 0.0)
     arrival = _per_session(problem, "arrival_step")
     first_kwh = problem.step_h * most["charge_least_kw"][:, None]

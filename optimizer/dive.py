@@ -94,6 +94,13 @@ _PAIRS = (
     ("import_kw", None, "import_upper"),
     ("export_kw", None, "export_upper"),
 )
+# Whether a charger that loses power while it is on is on follows from the bounds of its power.
+_SWITCHES = (
+    ("charging", "charge_lower", "charge_upper"),
+    ("discharging", "discharge_lower", "discharge_upper"),
+)
+# A charger that is on by less than this is off, by less than the rest of 1 neither [fraction].
+SWITCH_TOLERANCE = 1e-6
 
 
 class Diver:
@@ -208,11 +215,10 @@ class Diver:
 
     def _regrets_eur(self, found: Found) -> Floats:
         """Estimate what each fixed slot would save if it were not fixed, from its reduced cost."""
-        duals = self._program.read("charge_kw", found.solution.column_duals)
-        saved = np.where(found.fixed.charge_lifted, duals, 0.0) - np.where(
-            found.fixed.charge_paused, duals, 0.0
-        )
-        return np.asarray(saved * self._data.charge_least_kw[:, None])
+        duals = found.solution.column_duals
+        least = self._program.read("charge_kw", duals) * self._data.charge_least_kw[:, None]
+        cost = least + self._program.read("charging", duals)
+        return np.where(found.fixed.charge_lifted, cost, 0.0) - np.where(found.fixed.charge_paused, cost, 0.0)
 
     def _adopt(self, bounds: _Bounds, start: Fixed) -> None:
         """Fix the slots of an earlier plan where they are still possible."""
@@ -250,6 +256,12 @@ class Diver:
             upper, old_upper = getattr(wanted, upper_name), getattr(self._set, upper_name)
             changed = (numbers != ABSENT) & ((lower != old_lower) | (upper != old_upper))
             self._solver.set_bounds(numbers[changed], lower[changed], upper[changed])
+        for family, lower_name, upper_name in _SWITCHES:
+            numbers = self._program.layout.columns[family]
+            on, may = (getattr(wanted, name) > 0.0 for name in (lower_name, upper_name))
+            old_on, old_may = (getattr(self._set, name) > 0.0 for name in (lower_name, upper_name))
+            changed = (numbers != ABSENT) & ((on != old_on) | (may != old_may))
+            self._solver.set_bounds(numbers[changed], on[changed] * 1.0, may[changed] * 1.0)
         self._set = wanted.copy()
 
     def _find_broken(self, solution: Solution) -> _Broken:
@@ -258,12 +270,19 @@ class Diver:
         charges, discharges = charge > PAUSE_KW, discharge > PAUSE_KW
         flows = [read(name, solution.values) for name in ("import_kw", "export_kw")]
         pays = np.isfinite(data.most_import_kw)[None, :]
+        low_charge = charges & (charge < data.charge_least_kw[:, None] - PAUSE_KW)
+        low_discharge = discharges & (discharge < data.discharge_least_kw[:, None] - PAUSE_KW)
         return _Broken(
-            low_charge=charges & (charge < data.charge_least_kw[:, None] - PAUSE_KW),
-            low_discharge=discharges & (discharge < data.discharge_least_kw[:, None] - PAUSE_KW),
+            low_charge=low_charge | (charges & self._is_between("charging", solution)),
+            low_discharge=low_discharge | (discharges & self._is_between("discharging", solution)),
             both=charges & discharges,
             both_flows=pays & (flows[0] > PAUSE_KW) & (flows[1] > PAUSE_KW),
         )
+
+    def _is_between(self, family: str, solution: Solution) -> Flags:
+        """Say which chargers with a loss of their own are neither on nor off."""
+        there = self._program.layout.columns[family] != ABSENT
+        return np.asarray(there & (self._program.read(family, solution.values) < 1.0 - SWITCH_TOLERANCE))
 
     def _fix(self, bounds: _Bounds, broken: _Broken, solution: Solution, threshold: float) -> None:
         data, read = self._data, self._program.read
@@ -305,7 +324,9 @@ class Diver:
                 return False
         if self._two_way[i]:
             return True
+        on = np.count_nonzero(bounds.charge_lower[i]) + 1
         stored = data.stored_kwh_per_kw[i] * (bounds.charge_lower[i].sum() + least)
+        stored -= data.standing_charge_kwh[i] * on
         room = (data.energy_upper_kwh[i] - data.energy_lower_kwh[i])[data.stays[i]].max(initial=0.0)
         return bool(stored <= room + PAUSE_KW)
 

@@ -128,7 +128,9 @@ def _snap_direction(power: Floats, least_kw: float, most_kw: float) -> Floats:
 
 def _build_ev(problem: Problem, ev: Ev, power: Floats) -> EvPlan:
     charge, discharge = np.maximum(power, 0.0), np.maximum(-power, 0.0)
-    change = problem.step_h * (charge * ev.charge_efficiency - discharge / ev.discharge_efficiency)
+    stored = charge * ev.charge_efficiency - ev.charge_loss_kw * (charge > 0.0)
+    drawn = discharge / ev.discharge_efficiency + ev.discharge_loss_kw * (discharge > 0.0)
+    change = problem.step_h * (stored - drawn)
     energy = ev.initial_energy_kwh + np.concatenate([[0.0], np.cumsum(change)])
     window = slice(ev.arrival_step, ev.departure_step + 1)
     undelivered = 0.0

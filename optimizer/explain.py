@@ -141,7 +141,7 @@ def _cause_alone(problem: Problem, ev: Ev, planned: EvPlan) -> str:
     missing_kwh = min(ev.departure_energy_kwh, ev.capacity_kwh) - planned.energy_kwh[ev.departure_step]
     if missing_kwh <= NOTABLE_KWH:
         return "with a full battery"
-    if missing_kwh <= ev.min_charge_kw * problem.step_h * ev.charge_efficiency:
+    if missing_kwh <= problem.step_h * (ev.min_charge_kw * ev.charge_efficiency - ev.charge_loss_kw):
         return "less than its smallest power gives in a step"
     return "since energy is dearer than the shortfall price in the steps that are left"
 

@@ -55,7 +55,7 @@ def plan_uncontrolled(problem: Problem) -> Plan:
             row[step] = _demand(problem, index, energy).max_kw
             if row[step] == 0.0:
                 break
-            energy += problem.step_h * ev.charge_efficiency * row[step]
+            energy += _stored_kwh(problem, ev, float(row[step]))
     _, curtailed = _headroom_kw(problem)
     return build_plan(problem, Powers(charge, np.zeros_like(charge), curtailed), STATUS)
 
@@ -90,7 +90,7 @@ def _run(problem: Problem, allocate: Allocate, *, take_turns: bool = False) -> P
         power = allocate(demands, float(headroom[step]), groups)
         for i in present:
             charge[i, step] = power.get(problem.evs[i].id, 0.0)
-            energy[i] += problem.step_h * problem.evs[i].charge_efficiency * charge[i, step]
+            energy[i] += _stored_kwh(problem, problem.evs[i], float(charge[i, step]))
     return build_plan(problem, Powers(charge, np.zeros_like(charge), curtailed), STATUS)
 
 
@@ -106,11 +106,19 @@ def _headroom_kw(problem: Problem) -> tuple[Floats, Floats]:
     return room - curtailed, curtailed
 
 
+def _stored_kwh(problem: Problem, ev: Ev, power_kw: float) -> float:
+    """Return what a step at a power brings to the battery [kWh]."""
+    stored_kw = ev.charge_efficiency * power_kw - ev.charge_loss_kw
+    return problem.step_h * stored_kw if power_kw > 0.0 else 0.0
+
+
 def _demand(problem: Problem, index: int, energy_kwh: float) -> Demand:
     ev = problem.evs[index]
     per_kw = problem.step_h * ev.charge_efficiency
-    wanted_kw = (_target_kwh(ev) - energy_kwh) / per_kw
-    room_kw = (ev.capacity_kwh - energy_kwh) / per_kw
+    lost_kwh = problem.step_h * ev.charge_loss_kw
+    missing_kwh = _target_kwh(ev) - energy_kwh
+    wanted_kw = (missing_kwh + lost_kwh) / per_kw if missing_kwh > 0.0 else 0.0
+    room_kw = (ev.capacity_kwh - energy_kwh + lost_kwh) / per_kw
     # A rest below the least is charged at the least, where the battery has room for it.
     most_kw = 0.0
     if wanted_kw > NEGLIGIBLE_KW:

@@ -89,6 +89,8 @@ def _session_columns(data: Coefficients) -> dict[str, Flags | Numbers]:
     return {
         "charge_kw": charge,
         "discharge_kw": discharge,
+        "charging": charge & (data.standing_charge_kwh > 0.0)[:, None],
+        "discharging": discharge & (data.standing_discharge_kwh > 0.0)[:, None],
         "energy_kwh": np.where(every_point[:, None], data.stays, arrives | departs),
         "below_least_kwh": below,
         "shortfall_kwh": ((wanted > 0.0) & (two_way | (wanted > initial)))[:, None],
@@ -129,6 +131,10 @@ def _session_rows(data: Coefficients, columns: dict[str, Flags | Numbers]) -> di
         "wanted_energy": (data.wanted_kwh > 0.0) & columns["shortfall_kwh"].astype(np.bool_),
         "delivery_recursion": _join_steps(columns["delivered_kwh"]),
         "fairness": columns["shortfall_kwh"],
+        "charge_at_most": columns["charging"],
+        "charge_at_least": columns["charging"],
+        "discharge_at_most": columns["discharging"],
+        "discharge_at_least": columns["discharging"],
         "shared_direction": both & burning[None, :],
     }
 

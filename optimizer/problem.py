@@ -91,6 +91,11 @@ class Ev(StrictModel):
         Smallest power other than a pause [kW] (6 A x 230 V x phases).
     charge_efficiency, discharge_efficiency
         Battery energy per energy at the socket, and the reverse when discharging [fraction].
+    charge_loss_kw, discharge_loss_kw
+        What a charger loses at the battery while it charges, and while it discharges, whatever the power:
+        ``battery power = charge_efficiency * power - charge_loss_kw`` and
+        ``battery power = power / discharge_efficiency + discharge_loss_kw`` [kW]. So trickling is dear. It
+        needs a smallest power in that direction.
     degradation_eur_per_kwh
         Wear per kWh discharged at the socket [EUR/kWh].
     min_delivered_kwh
@@ -113,6 +118,8 @@ class Ev(StrictModel):
     min_discharge_kw: Amount = 0.0
     charge_efficiency: Fraction
     discharge_efficiency: Fraction
+    charge_loss_kw: Amount = 0.0
+    discharge_loss_kw: Amount = 0.0
     degradation_eur_per_kwh: Amount = 0.06
     min_delivered_kwh: Amounts | None = None
     final_energy_value_eur_per_kwh: Number = 0.0

@@ -94,6 +94,7 @@ def find_contradictions(document: Mapping[str, Any], wrong: AbstractSet[Place] =
             *_window_faults(ev, steps),
             *_battery_faults(ev),
             *_power_faults(ev),
+            *_loss_faults(ev),
             *_floor_faults(ev, steps),
         ]
     names = [ev.get("id") for ev in top.children("evs")]
@@ -190,6 +191,17 @@ def _power_faults(ev: _View) -> Iterator[Fault]:
         if least is not None and most is not None and 0.0 < most < least:
             message = f"{least:g} kW is above max_{direction}_kw {most:g}: lower it, or set the most to 0"
             yield ev.fault(message, f"min_{direction}_kw")
+
+
+def _loss_faults(ev: _View) -> Iterator[Fault]:
+    least, most, loss = (ev.get(name) for name in ("min_charge_kw", "max_charge_kw", "charge_loss_kw"))
+    efficiency = ev.get("charge_efficiency")
+    if loss and most and efficiency is not None and efficiency * (least or 0.0) <= loss:
+        message = f"{loss:g} kW is more than min_charge_kw {least or 0.0:g} brings: raise that, or lower this"
+        yield ev.fault(message, "charge_loss_kw")
+    if ev.get("discharge_loss_kw") and ev.get("max_discharge_kw") and not ev.get("min_discharge_kw"):
+        message = "needs min_discharge_kw above 0: without it nobody knows whether the car discharges"
+        yield ev.fault(message, "discharge_loss_kw")
 
 
 def _floor_faults(ev: _View, steps: int | None) -> Iterator[Fault]:

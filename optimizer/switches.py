@@ -120,11 +120,12 @@ class _State:
         data = self.data
         first, last = min(t, s) + 1, max(t, s) + 1
         arrival = int(np.argmax(data.stays[i]))
-        stored = np.cumsum(
-            data.stored_kwh_per_kw[i] * self.charge_kw[i] - data.drawn_kwh_per_kw[i] * self.discharge_kw[i]
-        )
+        lost = data.standing_charge_kwh[i] * (self.charge_kw[i] > 0.0)
+        lost = lost + data.standing_discharge_kwh[i] * (self.discharge_kw[i] > 0.0)
+        charged, discharged = self.charge_kw[i], self.discharge_kw[i]
+        stored = np.cumsum(data.stored_kwh_per_kw[i] * charged - data.drawn_kwh_per_kw[i] * discharged - lost)
         energy = data.energy_lower_kwh[i, arrival] + stored[first - 1 : last - 1]
-        moved_kwh = data.stored_kwh_per_kw[i] * power
+        moved_kwh = data.stored_kwh_per_kw[i] * power - data.standing_charge_kwh[i]
         if s < t:
             return bool((energy + moved_kwh <= data.energy_upper_kwh[i, first:last] + ROUNDING).all())
         delivered = data.delivered_kwh_per_kw[i] * (
@@ -154,6 +155,8 @@ def _list_moves(data: Coefficients, state: _State) -> npt.NDArray[np.int64]:
     same = dearer[None, :] <= -cheaper[sources][:, None] + 1e-9 * ROUNDING
     fits = charge[cars] + power[:, None] <= data.charge_most_kw[cars] + ROUNDING
     free = data.connected[cars] & (state.discharge_kw[cars] <= PAUSE_KW)
+    # Two slots in one would lose less, and fill the battery more than the plan says.
+    free &= ~on[cars] | (data.standing_charge_kwh[cars] == 0.0)[:, None]
     free[np.arange(cars.size), sources] = False
     number, targets = np.nonzero(same & fits & free)
     cars, sources, power = cars[number], sources[number], power[number]

@@ -38,8 +38,7 @@ def build_model(data: Coefficients, *, exact: bool, preferring: bool = False) ->
     add_energy_recursion(model, data)
     add_energy_wishes(model, data)
     add_delivery_floor(model, data)
-    if exact:
-        add_minimum_power(model, data)
+    add_minimum_power(model, data, exact=exact)
     add_one_direction(model, data, exact=exact)
     add_energy_balance(model, data)
     add_connection_limits(model, data)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pyomo.environ as pyo
 
-from optimizer.coefficients import Coefficients
+from optimizer.coefficients import Coefficients, Floats
 
 
-def add_minimum_power(model: pyo.ConcreteModel, data: Coefficients) -> None:
-    """Add the gap between a pause and the minimum power (exact form only).
+def add_minimum_power(model: pyo.ConcreteModel, data: Coefficients, *, exact: bool) -> None:
+    """Add the gap between a pause and the minimum power.
+
+    In the linear form, whose y and z are fractions, only for chargers that lose power while they are on:
+    there these rows are the convex hull of a slot, and elsewhere nothing depends on y and z.
 
     .. math::
 
@@ -20,20 +23,31 @@ def add_minimum_power(model: pyo.ConcreteModel, data: Coefficients) -> None:
     | P, D | charge_most_kw, discharge_most_kw | most within what is known beforehand | kW |
     """
 
+    def loses(standing_kwh: Floats, i: int) -> bool:
+        return exact or bool(standing_kwh[i] > 0.0)
+
     @model.Constraint(model.connected)
     def charge_at_most(model: pyo.ConcreteModel, i: int, t: int) -> object:
+        if not loses(data.standing_charge_kwh, i):
+            return pyo.Constraint.Skip
         return model.charge_kw[i, t] - data.charge_most_kw[i, t] * model.charging[i, t] <= 0.0
 
     @model.Constraint(model.connected)
     def charge_at_least(model: pyo.ConcreteModel, i: int, t: int) -> object:
+        if not loses(data.standing_charge_kwh, i):
+            return pyo.Constraint.Skip
         return model.charge_kw[i, t] - data.charge_least_kw[i] * model.charging[i, t] >= 0.0
 
     @model.Constraint(model.connected)
     def discharge_at_most(model: pyo.ConcreteModel, i: int, t: int) -> object:
+        if not loses(data.standing_discharge_kwh, i):
+            return pyo.Constraint.Skip
         return model.discharge_kw[i, t] - data.discharge_most_kw[i, t] * model.discharging[i, t] <= 0.0
 
     @model.Constraint(model.connected)
     def discharge_at_least(model: pyo.ConcreteModel, i: int, t: int) -> object:
+        if not loses(data.standing_discharge_kwh, i):
+            return pyo.Constraint.Skip
         return model.discharge_kw[i, t] - data.discharge_least_kw[i] * model.discharging[i, t] >= 0.0
 
 

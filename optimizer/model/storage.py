@@ -12,12 +12,16 @@ def add_energy_recursion(model: pyo.ConcreteModel, data: Coefficients) -> None:
 
     .. math::
 
-        e_{i,t+1} = e_{i,t} + h \eta^c_i c_{i,t} - h / \eta^d_i d_{i,t}
+        e_{i,t+1} = e_{i,t} + h \eta^c_i c_{i,t} - h p^c_i y_{i,t} - h / \eta^d_i d_{i,t} - h p^d_i z_{i,t}
+
+    Part load is dear since a charger loses some power whenever it is on: the loss is a straight line that
+    does not begin at 0, and its share of the power falls as the power rises.
 
     | symbol | coefficient | meaning | unit |
     |---|---|---|---|
     | h eta_c | stored_kwh_per_kw | battery energy per kW of charge over a step | kWh/kW |
     | h / eta_d | drawn_kwh_per_kw | battery energy per kW of discharge over a step | kWh/kW |
+    | h p_c, h p_d | standing_charge_kwh, standing_discharge_kwh | lost in a step that is on | kWh |
     """
 
     @model.Constraint(model.connected)
@@ -26,7 +30,9 @@ def add_energy_recursion(model: pyo.ConcreteModel, data: Coefficients) -> None:
             model.energy_kwh[i, t + 1]
             - model.energy_kwh[i, t]
             - data.stored_kwh_per_kw[i] * model.charge_kw[i, t]
+            + data.standing_charge_kwh[i] * model.charging[i, t]
             + data.drawn_kwh_per_kw[i] * model.discharge_kw[i, t]
+            + data.standing_discharge_kwh[i] * model.discharging[i, t]
             == 0.0
         )
 

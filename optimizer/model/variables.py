@@ -4,7 +4,7 @@
 |---|---|---|---|
 | c[i,t] | charge_kw | power into the vehicle, at the socket | kW |
 | d[i,t] | discharge_kw | power out of the vehicle, at the socket | kW |
-| y[i,t], z[i,t] | charging, discharging | 1 while it charges, discharges (exact form) | - |
+| y[i,t], z[i,t] | charging, discharging | 1 while it charges, discharges; a fraction in the linear form | - |
 | e[i,k] | energy_kwh | energy in the battery | kWh |
 | u_min[i,k] | below_least_kwh | energy below the least | kWh |
 | u_dep[i] | shortfall_kwh | energy missing at departure | kWh |
@@ -43,12 +43,13 @@ def add_sets(model: pyo.ConcreteModel, data: Coefficients) -> None:
 
 
 def add_variables(model: pyo.ConcreteModel, data: Coefficients, *, exact: bool) -> None:
-    """Add every variable with its bounds, and the binaries in the exact form."""
+    """Add every variable with its bounds; in the exact form what is on or off is binary."""
     _add_session_variables(model, data)
     _add_site_variables(model, data)
+    within = pyo.Binary if exact else pyo.UnitInterval
+    model.charging = pyo.Var(model.connected, within=within)
+    model.discharging = pyo.Var(model.connected, within=within)
     if exact:
-        model.charging = pyo.Var(model.connected, within=pyo.Binary)
-        model.discharging = pyo.Var(model.connected, within=pyo.Binary)
         model.importing = pyo.Var(model.steps, within=pyo.Binary)
 
 

@@ -134,9 +134,12 @@ def _add_ev(
         ):
             model.require({power: 1.0, active: -most}, upper=0.0)
             model.require({power: 1.0, active: -min(least, most)}, lower=0.0)
+            model.require({active: 1.0}, upper=1.0 if most > 0.0 else 0.0)
         charge[ev.id, point], discharge[ev.id, point] = into, out
         stored[into] = hours * ev.charge_efficiency
+        stored[charging] = -hours * ev.charge_loss_kw
         stored[out] = -hours / ev.discharge_efficiency
+        stored[discharging] = -hours * ev.discharge_loss_kw
     short = model.variable(price)
     model.require({**stored, short: 1.0}, lower=ev.departure_energy_kwh - ev.initial_energy_kwh)
     model.constant -= ev.final_energy_value_eur_per_kwh * ev.initial_energy_kwh

@@ -40,6 +40,9 @@ def evs(draw: st.DrawFn, index: int, steps: int, *, two_way: bool) -> dict[str, 
         "final_energy_value_eur_per_kwh": draw(numbers(-0.1, 0.3, 2)),
     }
     ev["min_charge_kw"] = least
+    if least > 0.0 and draw(st.booleans()):
+        ev["charge_loss_kw"] = draw(st.sampled_from([0.0, 0.15, 0.3]))
+        ev["discharge_loss_kw"] = draw(st.sampled_from([0.0, 0.15, 0.5]))
     if draw(st.booleans()):
         rises = draw(st.lists(numbers(0.0, 2.0, 1), min_size=steps + 1, max_size=steps + 1))
         ev["min_delivered_kwh"] = [round(sum(rises[: point + 1]), 6) for point in range(steps + 1)]

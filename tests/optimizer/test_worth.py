@@ -118,6 +118,7 @@ def relaxed(document: dict[str, Any]) -> Problem:
     document["export_price_eur_per_kwh"] = [0.02] * document["steps"]
     for ev in document["evs"]:
         ev |= {"min_charge_kw": 0.0, "min_discharge_kw": 0.0, "min_delivered_kwh": None}
+        ev |= {"charge_loss_kw": 0.0, "discharge_loss_kw": 0.0}
     return Problem.model_validate(document)
 
 
