@@ -30,6 +30,7 @@ from csms.settings import MeterConfig
 from csms.share.day_ahead import fetching_prices
 from csms.share.openadr import running_vens
 from csms.share.oscp import OscpDesk
+from csms.share.weather import forecasting_sun
 from csms.state.catalogue import Catalogue
 from csms.state.compliance import build_rules
 from csms.state.housekeeping import keep_house
@@ -105,6 +106,8 @@ class CentralSystem:
         Mixed into the hashes of station passwords.
     openadr_secrets
         By name of a VTN, the secret of our client id.
+    weather_key
+        Shown to the source of the sun's forecast; None: neither a source nor the array's meter is asked.
     entsoe_token
         Shown to ENTSO-E's platform when prices are fetched there.
     """
@@ -125,10 +128,12 @@ class CentralSystem:
         live_page_open: bool = True,
         pepper: bytes = b"",
         openadr_secrets: Mapping[str, str] | None = None,
+        weather_key: str | None = None,
         entsoe_token: str = "",
     ) -> None:
         self._grid, self._entsoe_token = grid, entsoe_token
         self._openadr_secrets = openadr_secrets or {}
+        self._weather_key, self._sun, self._weather_feed = weather_key, grid.sun, grid.weather_feed
         self.host, self.ocpp_port, self.http_port = host, ocpp_port, http_port
         self._store, self._clock = store, clock
         self.service = StateService(store, clock, catalogue, new_id=new_id, pepper=pepper)
@@ -205,6 +210,7 @@ class CentralSystem:
             await stack.enter_async_context(_running(group, self.loop.run(), "control loop"))
             await stack.enter_async_context(_running(group, self._prices.run(), "prices for drivers"))
             await stack.enter_async_context(self._http)
+            await stack.enter_async_context(self._forecasting_sun())
             await stack.enter_async_context(self._fetching_prices())
             self._oscp.listen_at(self.service.catalogue.service.public_url or self._own_url)
             await stack.enter_async_context(self._oscp.running())
@@ -228,6 +234,15 @@ class CentralSystem:
             self._clock,
             lambda: self.loop.ask("prices"),
         )
+
+    @asynccontextmanager
+    async def _forecasting_sun(self) -> AsyncIterator[None]:
+        if self._weather_key is None:
+            yield
+            return
+        sun, feed, key = self._sun, self._weather_feed, self._weather_key
+        async with forecasting_sun(sun, feed, key, self._http, self.service, self._clock):
+            yield
 
     @property
     def _own_url(self) -> str:

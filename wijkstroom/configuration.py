@@ -25,7 +25,8 @@ INTRODUCTION = """# Configuration
 Every file is TOML. Unknown keys are errors, and all mistakes of a file are told at once with their place and
 the remedy. Files that a street file names are looked for beside it, then among the shipped ones. Secrets and
 addresses come from the environment: `WIJKSTROOM_OPERATOR_TOKEN`, `WIJKSTROOM_PEPPER`,
-`WIJKSTROOM_OPENADR_SECRETS`, `WIJKSTROOM_ENTSOE_TOKEN`, `WIJKSTROOM_HOST`.
+`WIJKSTROOM_OPENADR_SECRETS`, `WIJKSTROOM_ENTSOE_TOKEN`, `WIJKSTROOM_WEATHER_KEY`,
+`WIJKSTROOM_HOST`.
 
 This page is made by `wijkstroom configuration` from the models that read the files.
 """

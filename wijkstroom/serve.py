@@ -24,6 +24,7 @@ from csms.state.leadership import leading
 from grid.clock import SteadyClock
 from grid.config import list_problems
 from grid.errors import DocumentError, Problem
+from grid.feeds.weather import check_feed
 from wijkstroom.logs import LogFormat, start_logging
 from wijkstroom.running import LOOPBACK, build_catalogue, opened_store, solving
 from wijkstroom.street import Street, load_street
@@ -67,6 +68,8 @@ class ServeEnvironment(BaseSettings):
         ``WIJKSTROOM_PEPPER``: mixed into the hashes of station passwords; keep it, or give new passwords.
     openadr_secrets
         By name of a VTN, the secret of our client id; JSON in ``WIJKSTROOM_OPENADR_SECRETS``.
+    weather_key
+        ``WIJKSTROOM_WEATHER_KEY``: shown to the source of the sun's forecast, for ``[sun.feed]``.
     entsoe_token
         ``WIJKSTROOM_ENTSOE_TOKEN``: shown to ENTSO-E, for ``[prices.feed]``.
     host
@@ -80,6 +83,7 @@ class ServeEnvironment(BaseSettings):
     operator_token: Annotated[SecretStr | None, Field(min_length=16)] = None
     pepper: SecretStr = SecretStr("")
     openadr_secrets: dict[str, SecretStr] = Field(default_factory=dict)
+    weather_key: SecretStr = SecretStr("")
     entsoe_token: SecretStr = SecretStr("")
     host: str = EVERYWHERE
     log: LogFormat = LogFormat.TEXT
@@ -96,12 +100,26 @@ def run_serve(options: ServeOptions) -> None:
     environment = read_environment()
     start_logging(environment.log)
     street = load_street(options.config)
+    refuse_feed(street, environment.weather_key.get_secret_value())
     with (
         database(options) as url,
         leading(url),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         runner.run(_serve(street, options, environment, url))
+
+
+def refuse_feed(street: Street, weather_key: str) -> None:
+    """Refuse a street whose source of the sun's forecast cannot be asked.
+
+    Raises
+    ------
+    DocumentError
+        With everything that it lacks.
+    """
+    problems = [] if street.grid.weather_feed is None else check_feed(street.grid.weather_feed, weather_key)
+    if problems:
+        raise DocumentError(str(street.path), problems)
 
 
 def read_environment() -> ServeEnvironment:
@@ -156,6 +174,7 @@ async def _serve(street: Street, options: ServeOptions, environment: ServeEnviro
                 new_id=lambda: str(uuid.uuid4()),
                 live_page_open=options.try_out,
                 pepper=environment.pepper.get_secret_value().encode(),
+                weather_key=environment.weather_key.get_secret_value(),
                 entsoe_token=environment.entsoe_token.get_secret_value(),
                 openadr_secrets={
                     name: secret.get_secret_value() for name, secret in environment.openadr_secrets.items()

@@ -1,6 +1,7 @@
 """Base load and sun for the coming hours: the forecast, corrected by what the street's meters just said.
 
-The error of a forecast is taken as a process that forgets itself with ``w(t) = exp(-t / 1 h)``. A fresh
+The error of a forecast is taken as a process that forgets itself with ``w(t) = exp(-t / T)``; T is an hour
+for households, and for the sun what the street file says. A fresh
 reading tells the error of this moment up to an uncertainty of its own, ``m``. With the spread ``s`` the
 correction is ``g w e`` with the gain ``g = s^2 / (s^2 + m^2)``, and what remains uncertain is
 ``s sqrt(1 - g w^2)``: the reading's own uncertainty now, the forecast's some hours later. Spreads are
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from csms.settings import MeterConfig, MeterRole
 from csms.state.station_state import MeterState, SessionState
 from grid.load import Quantiles, forecast_base_load_kw
-from grid.solar.forecast import forecast_pv_kw
+from grid.solar.forecast import SunConfig, forecast_pv_kw
 from grid.street import GridSide
 from grid.timegrid import QUARTER
 from grid.topology import Topology
@@ -154,7 +155,7 @@ def compute_nowcast(
     sun_kw = 0.0
     if pv_reading is not None:
         sun_kw = max(0.0, -pv_reading.power_kw)
-        pv = _correct_pv(pv, sun_kw, _ages_h(starts, pv_reading), grid.sun.peak_kw)
+        pv = _correct_pv(pv, sun_kw, _ages_h(starts, pv_reading), grid.sun)
     node_reading = _fresh(now, meters, readings, MeterRole.NODE, node_id)
     dark = not pv.upper[:1].any()
     if node_reading is None or not (dark or pv_reading is not None):
@@ -167,7 +168,11 @@ def compute_nowcast(
 
 
 def correct(
-    forecast: Quantiles, error_kw: float | Floats, reading_spread_kw: float | Floats, age_h: Floats
+    forecast: Quantiles,
+    error_kw: float | Floats,
+    reading_spread_kw: float | Floats,
+    age_h: Floats,
+    memory: timedelta = FORGETTING,
 ) -> Quantiles:
     """Correct a forecast by its error of a moment.
 
@@ -181,8 +186,10 @@ def correct(
         Uncertainty of the reading, likewise [kW].
     age_h
         Time between reading and each step, shape (steps,) [h].
+    memory
+        After so long, 1/e of the error is left.
     """
-    weight = np.exp(-np.maximum(age_h, 0.0) / (FORGETTING / timedelta(hours=1)))
+    weight = np.exp(-np.maximum(age_h, 0.0) / (memory / timedelta(hours=1)))
     below, above = forecast.median - forecast.lower, forecast.upper - forecast.median
     own = ((below + above) / 2.0) ** 2
     total = own + np.asarray(reading_spread_kw) ** 2
@@ -192,15 +199,15 @@ def correct(
     return Quantiles(np.maximum(0.0, median - left * below), median, median + left * above)
 
 
-def _correct_pv(pv: Quantiles, measured_kw: float, age_h: Floats, peak_kw: float) -> Quantiles:
+def _correct_pv(pv: Quantiles, measured_kw: float, age_h: Floats, sun: SunConfig) -> Quantiles:
     """Scale the sun: a cloudy hour stays cloudy while the sun rises or sets."""
     expected_kw = float(pv.median[0])
-    if expected_kw < LOW_SUN_FRACTION * peak_kw:
+    if expected_kw < LOW_SUN_FRACTION * sun.peak_kw:
         return pv
     error_kw = pv.median * (measured_kw / expected_kw - 1.0)
-    corrected = correct(pv, error_kw, PV_READING_SPREAD_FRACTION * pv.median, age_h)
+    corrected = correct(pv, error_kw, PV_READING_SPREAD_FRACTION * pv.median, age_h, sun.memory)
     return Quantiles(
-        *(np.minimum(each, peak_kw) for each in (corrected.lower, corrected.median, corrected.upper))
+        *(np.minimum(each, sun.peak_kw) for each in (corrected.lower, corrected.median, corrected.upper))
     )
 
 

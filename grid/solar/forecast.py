@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from grid.load import Quantiles
 from grid.solar.irradiance import IrradianceSource
+from grid.solar.live import LiveSun, Models
 from grid.solar.model import PvArray, clear_sky_ghi_w_m2, pv_kw
 from grid.timegrid import QUARTER as _QUARTER
 from grid.timegrid import QUARTERS_PER_DAY, TimeGrid, to_utc
@@ -32,12 +33,21 @@ class SunConfig:
         Its weather.
     curtailable
         Whether its power can be reduced.
+    memory
+        After so long, 1/e of a departure from the forecast is left.
+    models
+        Forecasts of the clear-sky index; None where nothing but the irradiance is forecast from.
+    live
+        What is known better than that at this moment.
     """
 
     node: str
     array: PvArray
     irradiance: IrradianceSource
     curtailable: bool = False
+    memory: timedelta = timedelta(hours=1)
+    models: Models | None = None
+    live: LiveSun = field(default_factory=LiveSun)
 
     @property
     def peak_kw(self) -> float:
@@ -67,11 +77,13 @@ def forecast_pv_kw(sun: SunConfig, starts: Sequence[datetime]) -> Quantiles:
     whole = [_forecast_day(sun, day) for day in days]
     offset = {day: index * QUARTERS_PER_DAY for index, day in enumerate(days)}
     at = np.array([offset[m.date()] + (m.hour * 60 + m.minute) // 15 for m in moments], dtype=np.int64)
-    return Quantiles(
+    typical = Quantiles(
         np.concatenate([day.lower for day in whole])[at],
         np.concatenate([day.median for day in whole])[at],
         np.concatenate([day.upper for day in whole])[at],
     )
+    known = sun.live.forecast
+    return typical if known is None else known.over(typical, moments)
 
 
 # A plan asks for the same days every few minutes and pvlib takes tens of milliseconds a call: whole UTC
