@@ -185,8 +185,8 @@ def _compare(scenario: Scenario, network: Network, day: _Day, run: YearRun) -> J
     base = network.expected_kw(day.start, day.start + DAY_STEPS, np.array([day.transformer]))[:, 0] + still
     around = network.around
     bill = _Bill(
-        around.import_price[steps],
-        around.export_price[steps],
+        around.import_price[steps] - around.reward[steps],
+        around.export_price[steps] - around.reward[steps],
         base,
         day.peak_kw,
         scenario.money.peak_eur_per_kw_month,

@@ -18,7 +18,7 @@ from grid.timegrid import QUARTERS_PER_DAY
 from simulator.rollout.ageing import ThermalState, ageing_rate, hot_spot
 from simulator.rollout.calendar import STEP_H, TZ, YearGrid, day_ahead_eur_per_kwh, year_grid
 from simulator.rollout.layout import Layout
-from simulator.rollout.scenario import Scenario
+from simulator.rollout.scenario import Money, Scenario
 
 Floats = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
@@ -50,6 +50,8 @@ class Surroundings:
         Mean air temperature.
     day_ahead, import_price, export_price
         EUR per kWh.
+    reward
+        What the capacity tariff pays for charging [EUR/kWh].
     co2_kg_per_kwh
         Of energy from the grid.
     """
@@ -61,6 +63,7 @@ class Surroundings:
     day_ahead: Floats
     import_price: Floats
     export_price: Floats
+    reward: Floats
     co2_kg_per_kwh: Floats
 
 
@@ -111,8 +114,15 @@ def load_surroundings(data: Path, scenario: Scenario, year: int) -> Surroundings
         day_ahead=day_ahead,
         import_price=day_ahead + money.energy_tax_eur_per_kwh + money.network_eur_per_kwh,
         export_price=day_ahead - money.export_fee_eur_per_kwh,
+        reward=np.where(rewarded_steps(grid, money), money.reward_eur_per_kwh, 0.0),
         co2_kg_per_kwh=np.where(cheap, money.co2_kg_per_kwh_low, money.co2_kg_per_kwh_high),
     )
+
+
+def rewarded_steps(grid: YearGrid, money: Money) -> NDArray[np.bool_]:
+    """Say in which steps charging is rewarded: outside the capacity tariff's daily window."""
+    hour = grid.quarter / 4
+    return np.asarray((hour < money.reward_from_hour) | (hour >= money.reward_to_hour))
 
 
 def draw_weather(around: Surroundings, rng: np.random.Generator) -> Weather:

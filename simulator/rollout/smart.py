@@ -140,8 +140,10 @@ class Smart(Uncontrolled):
         load = ahead + self._promised[transformer[:, None], rows % RING_STEPS]
         around = self.network.around
         rows = np.clip(rows, 0, around.grid.steps - 1)
-        buy = np.broadcast_to(around.import_price[rows], load.shape)
-        sell = np.broadcast_to(around.export_price[rows], load.shape)
+        # What is discharged in a rewarded hour takes its reward back.
+        reward = around.reward[rows]
+        buy = np.broadcast_to(around.import_price[rows] - reward, load.shape)
+        sell = np.broadcast_to(around.export_price[rows] - reward, load.shape)
         if self.sharing:
             # What the street itself uses need not be bought.
             surplus = load < 0

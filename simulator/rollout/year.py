@@ -14,7 +14,13 @@ from simulator.rollout.calendar import STEP_H, YearGrid, year_grid
 from simulator.rollout.demand import DemandModel, build_library, stack
 from simulator.rollout.kernel import Block, Kernel, PowerPolicy
 from simulator.rollout.layout import Layout, build_layout
-from simulator.rollout.network import Network, TransformerMonth, draw_weather, load_surroundings
+from simulator.rollout.network import (
+    Network,
+    TransformerMonth,
+    draw_weather,
+    load_surroundings,
+    rewarded_steps,
+)
 from simulator.rollout.placement import MONTHS, Need, Planner, State
 from simulator.rollout.policies import StaticLimit, Uncontrolled
 from simulator.rollout.scenario import Policy, Scenario
@@ -227,10 +233,9 @@ class YearRun:
         )
 
     def _rewarded_kwh(self, block: Block) -> Floats:
-        money = self.task.scenario.money
-        hour = self.grid.quarter[block.first : block.first + len(block.area_kw)] / 4
-        outside = (hour < money.reward_from_hour) | (hour >= money.reward_to_hour)
-        return np.asarray(np.maximum(block.area_kw[outside], 0.0).sum(axis=0) * STEP_H)
+        steps = slice(block.first, block.first + len(block.area_kw))
+        rewarded = rewarded_steps(self.grid, self.task.scenario.money)[steps]
+        return np.asarray(np.maximum(block.area_kw[rewarded], 0.0).sum(axis=0) * STEP_H)
 
     def _transformer_table(self, month: int, block: Block) -> pd.DataFrame:
         judged: TransformerMonth = self.network.judge(block.first, block.load_kw)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simulator.rollout.figures import replicate_figures
-from simulator.rollout.scenario import Control, Grid, Policy, Scenario
+from simulator.rollout.scenario import Control, Grid, Money, Policy, Scenario
 from simulator.rollout.smart import Smart
 from simulator.rollout.year import Task, YearRun
 from tests.simulator.rollout.conftest import DATA, area, scenario
@@ -52,6 +52,17 @@ def test_drivers_do_not_pay_for_what_is_taken_out_and_put_back(tables: dict[Poli
     net_kwh = total(tables[Policy.V2G], "areas", "metered_kwh") - given
     (paid_eur,) = replicate_figures(WORLD, tables[Policy.V2G])["revenue_eur"]
     assert paid_eur == pytest.approx(net_kwh * WORLD.money.retail_eur_per_kwh)
+
+
+def test_a_reward_moves_charging_out_of_the_window() -> None:
+    shares, charged = [], []
+    for reward in (0.0, 0.5):
+        money = Money(reward_eur_per_kwh=reward, reward_from_hour=0.0, reward_to_hour=6.0)
+        _, seen = run(WORLD.model_copy(update={"money": money}), Policy.SMART)
+        charged.append(total(seen, "areas", "metered_kwh"))
+        shares.append(total(seen, "areas", "rewarded_kwh") / charged[-1])
+    assert shares[1] > shares[0] + 0.1
+    assert charged[1] == pytest.approx(charged[0], rel=0.01)
 
 
 def test_policies_see_the_same_drivers(tables: dict[Policy, Any]) -> None:
