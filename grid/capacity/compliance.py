@@ -12,12 +12,14 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
+from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 from grid.capacity.envelope import DEFAULT_POWER_FACTOR, compute_envelope
-from grid.capacity.signals import CapacitySignal, SenderState, SignalBook
+from grid.capacity.signals import CapacitySignal, SenderState, SignalBook, SignalKind
 from grid.timegrid import QUARTER, QUARTER_HOURS
-from grid.topology import Direction, Topology
+from grid.topology import Direction, Phase, Topology
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -35,7 +37,7 @@ class Silence:
         return self.start <= moment and (self.end is None or moment < self.end)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SignalHistory:
     """Everything that was said, and every silence.
 
@@ -50,22 +52,52 @@ class SignalHistory:
     signals: tuple[CapacitySignal, ...] = ()
     silences: tuple[Silence, ...] = ()
 
+    @cached_property
     def changes(self) -> list[datetime]:
-        """Return the instants at which something became known, ascending; between them nothing did."""
+        """The instants at which something became known, ascending; between them nothing did."""
         told = [instant for each in self.signals for instant in (each.received_at, each.withdrawn_at)]
         heard = [instant for each in self.silences for instant in (each.start, each.end)]
         return sorted({instant for instant in (*told, *heard) if instant is not None})
 
+    @cached_property
+    def _received(self) -> list[datetime]:
+        return [each.received_at for each in self.signals]
+
+    @cached_property
+    def _last_ends(self) -> list[datetime]:
+        """The end of the longest of each signal and those before it."""
+        return list(accumulate((each.end for each in self.signals), max))
+
+    @cached_property
+    def _whole(self) -> list[bool]:
+        """Whether each signal speaks of all phases together only."""
+        return [all(block.phase is Phase.ALL for block in each.blocks) for each in self.signals]
+
     def book_at(self, moment: datetime, begin: datetime, end: datetime) -> SignalBook:
-        """Return what was known at a moment of the time from ``begin`` until ``end``."""
-        known = tuple(
-            each
-            for each in self.signals
-            if each.received_at <= moment
-            and any(block.start < end and block.end > begin for block in each.blocks)
-        )
+        """Return what was known at a moment of the time from ``begin`` until ``end``.
+
+        What a later signal speaks about from begin to end is left out: senders that renew their forecast
+        every hour have said everything many times.
+        """
+        known: list[CapacitySignal] = []
+        settled: set[tuple[str, str, Direction, SignalKind]] = set()
+        oldest, newest = bisect_right(self._last_ends, begin), bisect_right(self._received, moment)
+        for index in range(newest - 1, oldest - 1, -1):
+            each = self.signals[index]
+            stream = each.sender, each.group, each.direction, each.kind
+            if self._whole[index] and stream in settled:
+                continue
+            if each.withdrawn_at is not None and each.withdrawn_at <= moment:
+                continue
+            touching = [block for block in each.blocks if block.start < end and block.end > begin]
+            if touching:
+                known.append(each)
+            if any(
+                block.phase is Phase.ALL and block.start <= begin and block.end >= end for block in touching
+            ):
+                settled.add(stream)
         silent = {each.sender: SenderState(moment) for each in self.silences if each.covers(moment)}
-        return SignalBook(known, silent)
+        return SignalBook(tuple(reversed(known)), silent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +309,7 @@ def _limits_known(
 
     Quarters that knew the same are looked up together.
     """
-    changes = history.changes()
+    changes = history.changes
     together: dict[int, list[int]] = defaultdict(list)
     for index, start in enumerate(starts):
         together[bisect_right(changes, known_at(start))].append(index)
