@@ -229,6 +229,8 @@ class Connection(StrictModel):
         Whether the grid operator knows that it feeds in; without, its export limit is 0 kW.
     export_limit_kw
         What it may feed in [kW].
+    supplier
+        Who buys its energy, for the forecast of its load.
     """
 
     id: str = Field(min_length=1)
@@ -238,6 +240,7 @@ class Connection(StrictModel):
     fuse: str
     feed_in_registered: bool = False
     export_limit_kw: float = Field(default=0.0, ge=0.0)
+    supplier: Annotated[str, Field(min_length=1, pattern=r"^[^,\"\n]+$")] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

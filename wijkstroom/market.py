@@ -1,4 +1,4 @@
-"""`wijkstroom prices` and `wijkstroom tariffs`: the commands about money; they import what they run."""
+"""`wijkstroom prices`: its commands import what they run when they run."""
 
 from __future__ import annotations
 
@@ -42,3 +42,31 @@ def score(
 
     with reported_errors():
         run_score(file, as_json=as_json)
+
+
+@prices_app.command("deviation")
+def deviation(
+    forecast: Annotated[Path, typer.Argument(metavar="FORECAST.csv", help="As /api/v1/load-forecast.csv.")],
+    meter: Annotated[Path, typer.Argument(metavar="METER.csv", help="utc_start,import_kwh,export_kwh.")],
+    prices: Annotated[
+        Path | None, typer.Option("--prices", metavar="CSV", help="Day-ahead; default: 2023 and 2024.")
+    ] = None,
+    imbalance: Annotated[
+        Path | None, typer.Option("--imbalance", metavar="FILE", help="CSV, or ENTSO-E's XML (A85).")
+    ] = None,
+    ean18: Annotated[str | None, typer.Option("--ean", help="Which connection, of several.")] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how far a connection left its day-ahead forecast, in kWh and EUR.
+
+    [bold]Examples[/]
+
+        wijkstroom prices deviation forecast.csv meter.csv --imbalance imbalance.csv
+        wijkstroom prices deviation forecast.csv meter.csv --ean 871694600000010017 --json
+    """
+    from wijkstroom.cli import reported_errors  # noqa: PLC0415 - it imports this module
+    from wijkstroom.prices import run_deviation  # noqa: PLC0415
+
+    with reported_errors():
+        run_deviation(forecast, meter, prices, imbalance, ean18, as_json=as_json)

@@ -1,4 +1,4 @@
-"""`wijkstroom prices`: how good the price forecast is."""
+"""`wijkstroom prices`: how good the price forecast is, and what leaving a forecast of load was worth."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from grid.errors import DocumentError, Problem
+from grid.feeds.entsoe import parse_entsoe
+from grid.meterfile import read_meter
+from grid.tariffs.deviation import LoadForecast, read_forecasts, settle_deviation
 from grid.tariffs.energy import PriceSeries
 from grid.tariffs.outlook import score_forecasts
 from grid.timegrid import quarters_of_local_day
@@ -35,6 +40,77 @@ def run_score(name: Path | None, *, as_json: bool) -> None:
         print(json.dumps(document, indent=2))  # noqa: T201 - the document is the answer
     else:
         Console().print(build_table(document))
+
+
+def run_deviation(
+    forecast: Path,
+    meter: Path,
+    prices: Path | None,
+    imbalance: Path | None,
+    ean18: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Settle what a meter left of a forecast, and print.
+
+    Raises
+    ------
+    WijkstroomError
+        With every mistake of a file, or when they do not fit each other.
+    """
+    announced = _choose(read_forecasts(forecast), str(forecast), ean18)
+    series = read_meter(meter)
+    net_kwh = dict(zip(series.starts, (series.import_kwh - series.export_kwh).tolist(), strict=True))
+    missing = [start for start in announced.starts if start not in net_kwh]
+    if missing:
+        message = f"{missing[0].isoformat()} and {len(missing) - 1} more are forecast: give all of them"
+        raise DocumentError(str(meter), [Problem("", message)])
+    found = settle_deviation(
+        announced,
+        np.array([net_kwh[start] for start in announced.starts]),
+        PriceSeries.from_csv(find_config("data", prices or SHIPPED)),
+        None if imbalance is None else read_series(imbalance),
+    )
+    document = {
+        "ean18": announced.ean18,
+        "supplier": announced.supplier,
+        "from": announced.starts[0].isoformat(),
+        "quarters": len(announced.starts),
+        **{key: None if value is None else round(value, 3) for key, value in asdict(found).items()},
+    }
+    if as_json:
+        print(json.dumps(document, indent=2))  # noqa: T201 - the document is the answer
+        return
+    table = Table(title=f"{announced.ean18} {announced.supplier}".strip(), title_justify="left")
+    table.add_column("deviation from the forecast")
+    table.add_column("", justify="right")
+    for key, value in list(document.items())[2:]:
+        table.add_row(key, "no imbalance prices" if value is None else str(value))
+    Console().print(table)
+
+
+def _choose(forecasts: list[LoadForecast], source: str, ean18: str | None) -> LoadForecast:
+    chosen = [each for each in forecasts if ean18 is None or each.ean18 == ean18]
+    if len(chosen) != 1:
+        known = ", ".join(each.ean18 for each in forecasts)
+        raise DocumentError(source, [Problem("ean18", f"say with --ean which one of {known} is meant")])
+    return chosen[0]
+
+
+def read_series(path: Path) -> PriceSeries:
+    """Read prices from a CSV file, or of imbalance from ENTSO-E's XML.
+
+    Raises
+    ------
+    WijkstroomError
+        With every mistake of the file.
+    """
+    if path.suffix == ".xml":
+        try:
+            return parse_entsoe(path.read_bytes(), str(path))
+        except OSError as error:
+            raise DocumentError(str(path), [Problem("", f"cannot be read: {error.strerror}")]) from error
+    return PriceSeries.from_csv(path)
 
 
 def score_file(path: Path) -> dict[str, Any]:

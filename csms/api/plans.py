@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 
 from csms.api.context import PREFIX, ApiContext
 from csms.api.documents import PlanDocument, PlanSummary
+from csms.api.load_forecast import build_load_forecast
 from csms.api.problems import not_found
 from csms.api.refusals import told_refusals
 from csms.state.queries import PlanSummary as StoredSummary
@@ -19,7 +20,14 @@ LATEST = "latest"
 
 
 def build_plans(context: ApiContext) -> APIRouter:
-    """Return the routes of plans."""
+    """Return the routes of plans, and of the load that is expected from them."""
+    router = APIRouter()
+    router.include_router(build_load_forecast(context))
+    router.include_router(_build_plans(context))
+    return router
+
+
+def _build_plans(context: ApiContext) -> APIRouter:
     router = APIRouter(tags=["plans"])
     store = context.service.store
 

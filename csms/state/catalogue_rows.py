@@ -30,7 +30,7 @@ def write_catalogue(session: Session, catalogue: Catalogue) -> None:
     """Write everything that is configured."""
     connection = session.connection()
     for one in catalogue.topology.connections:
-        put(connection, _CONNECTION, {**one.model_dump(exclude={"kind"}), "kind": one.kind.value})
+        put(connection, _CONNECTION, {**one.model_dump(exclude={"kind", "supplier"}), "kind": one.kind.value})
     for name, model in catalogue.models.items():
         _write_model(connection, name, model)
     if catalogue.open_door and UNKNOWN_MODEL_NAME not in catalogue.models:

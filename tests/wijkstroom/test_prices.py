@@ -39,3 +39,30 @@ def test_a_price_file_with_mistakes_is_refused_with_all_of_them(tmp_path: Path) 
     assert result.exit_code == 2
     assert "line 2" in result.stderr
     assert "line 3" in result.stderr
+
+
+def test_a_deviation_is_told_in_energy_and_money(tmp_path: Path) -> None:
+    quarters = ["2024-06-11T10:00Z", "2024-06-11T10:15Z"]
+    ean18 = "871694600000010017"
+    (tmp_path / "forecast.csv").write_text(
+        "ean18,supplier,utc_start,net_kwh\n" + "".join(f"{ean18},Sun,{at},2\n" for at in quarters)
+    )
+    (tmp_path / "meter.csv").write_text(
+        "utc_start,import_kwh,export_kwh\n" + "".join(f"{at},3,0\n" for at in quarters)
+    )
+    for name, price in (("prices.csv", 100), ("imbalance.csv", 300)):
+        (tmp_path / name).write_text(
+            "utc_start,eur_per_mwh\n" + "".join(f"{at},{price}\n" for at in quarters)
+        )
+    command = ["prices", "deviation", str(tmp_path / "forecast.csv"), str(tmp_path / "meter.csv")]
+    options = ["--prices", str(tmp_path / "prices.csv"), "--imbalance", str(tmp_path / "imbalance.csv")]
+    result = CliRunner().invoke(app, [*command, *options, "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["more_kwh"], found["less_kwh"], found["cost_eur"]) == (2.0, 0.0, 0.4)
+    table = CliRunner().invoke(app, [*command, *options[:2]])
+    assert "no imbalance prices" in table.stdout
+    (tmp_path / "meter.csv").write_text("utc_start,import_kwh,export_kwh\n2024-06-11T10:00Z,3,0\n")
+    refused = CliRunner().invoke(app, [*command, *options])
+    assert refused.exit_code == 2
+    assert "2024-06-11T10:15" in refused.stderr
