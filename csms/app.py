@@ -23,6 +23,7 @@ from csms.api.bounds import LOOPBACK_NAMES, OwnNames
 from csms.api.context import ApiContext
 from csms.api.oscp import build_oscp, build_oscp_desk
 from csms.api.pricing import build_pricing
+from csms.control.fleet import FleetDesk, FleetGate, FleetSwitch
 from csms.control.loop import ControlLoop
 from csms.control.pricing import PriceDesk
 from csms.gateway.server import Gateway
@@ -139,7 +140,11 @@ class CentralSystem:
         self.service = StateService(store, clock, catalogue, new_id=new_id, pepper=pepper)
         self.journal = Journal(store, clock, Redactor(pepper))
         self.gateway = Gateway(self.service, clock, new_message_id=new_id, journal=self.journal)
-        self.loop = ControlLoop(self.service, self.gateway.call, executor, clock, grid, new_id=new_id)
+        self._switch = FleetSwitch(store, clock)
+        gate = FleetGate(self.gateway.call, clock, catalogue.service.fleet.stations_alone)
+        self.loop = ControlLoop(
+            self.service, gate.call, executor, clock, grid, new_id=new_id, switch=self._switch
+        )
         self._unready = ["the service is starting"]
         self._stack = AsyncExitStack()
         context = ApiContext(
@@ -147,10 +152,11 @@ class CentralSystem:
             grid,
             clock,
             self.gateway.counters,
-            self.gateway.call,
+            gate.call,
             operator_token,
             lambda: self._unready,
-            self.loop.safety.concerns,
+            lambda: (*self._switch.concerns(), *self.loop.safety.concerns()),
+            FleetDesk(self._switch, gate),
         )
         self._source = LiveSource(
             lambda: self.service.state, catalogue.stations, catalogue.service, grid, clock, PlanReader(store)
@@ -195,6 +201,7 @@ class CentralSystem:
             await self.service.start()
             stack.push_async_callback(self.service.close)
             stack.push_async_callback(self.journal.close)
+            await self._switch.load()
             await self._remember_day()
             listening = stack.enter_context(contextlib.closing(_listen(self.host, self.http_port)))
             self.http_port = listening.getsockname()[1]

@@ -306,6 +306,24 @@ class ComplianceConfig(StrictModel):
     tolerance_kw: Amount = 0.05
 
 
+class FleetConfig(StrictModel):
+    """``[service.fleet]``: how fast the whole fleet may move, and what one person may not do alone.
+
+    Parameters
+    ----------
+    ramp_cap_mw_per_min
+        The most that charging may rise in a minute: a larger step is spread [MW/min].
+    reversal_cap_mw_per_min
+        The most power that may change its direction in a minute [MW/min].
+    stations_alone
+        Stations that operators may act on within ten minutes before a second person must agree.
+    """
+
+    ramp_cap_mw_per_min: Positive = 10.0
+    reversal_cap_mw_per_min: Positive = 10.0
+    stations_alone: int = Field(default=25, ge=1)
+
+
 class ServiceConfig(StrictModel):
     """``[service]``: how the central system works on this street.
 
@@ -333,7 +351,7 @@ class ServiceConfig(StrictModel):
         Wear per kWh discharged [EUR/kWh].
     public_url
         Where others reach our HTTP port; None: at the address that it listens on.
-    unknown_session, vehicles, meters, retention, compliance, pricing, oscp_partners, openadr_vtns
+    unknown_session, vehicles, meters, retention, fleet, compliance, pricing, oscp_partners, openadr_vtns
         As said there.
     """
 
@@ -351,6 +369,7 @@ class ServiceConfig(StrictModel):
     vehicles: tuple[VehicleConfig, ...] = ()
     meters: tuple[MeterConfig, ...] = ()
     retention: RetentionConfig = RetentionConfig()
+    fleet: FleetConfig = FleetConfig()
     compliance: ComplianceConfig = ComplianceConfig()
     pricing: DriverPricing | None = None
     public_url: str | None = None

@@ -17,6 +17,7 @@ from csms.api.commands import build_commands
 from csms.api.compliance import build_compliance
 from csms.api.context import PREFIX, ApiContext
 from csms.api.exports import build_exports
+from csms.api.fleet import build_fleet
 from csms.api.health import build_health
 from csms.api.plans import build_plans
 from csms.api.problems import ProblemDocument
@@ -78,5 +79,7 @@ def build_application(context: ApiContext) -> FastAPI:
         build_street,
     ):
         router.include_router(build(context))
+    if context.fleet is not None:
+        router.include_router(build_fleet(context, context.fleet))
     app.include_router(router)
     return app

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from csms.control.fleet import FleetDesk
 from csms.gateway.counters import Counters
 from csms.ocpp.vocabulary import Command, Outcome, Priority
 from csms.state.service import StateService
@@ -47,6 +48,8 @@ class ApiContext:
         Returns why the service is not ready to work, nothing when it is.
     list_concerns
         Returns which limits cannot be guaranteed now and why, nothing when all are.
+    fleet
+        Where persons act on the whole fleet; without it there are no routes for that.
     """
 
     service: StateService
@@ -57,3 +60,4 @@ class ApiContext:
     operator_token: str
     check_ready: Callable[[], Sequence[str]]
     list_concerns: Callable[[], Sequence[str]] = tuple
+    fleet: FleetDesk | None = None

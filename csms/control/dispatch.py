@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -11,7 +11,8 @@ from typing import Protocol, assert_never
 
 from csms.control.curve import PowerCurve, worst_export_kw, worst_import_kw
 from csms.control.guard import SHORTEST_LEASE, Headroom
-from csms.control.ledger import Ledger, Order
+from csms.control.ledger import EvseKey, Ledger, Order
+from csms.control.ramp import FleetPace, spread, step_kw
 from csms.ocpp.vocabulary import (
     Accepted,
     Command,
@@ -104,6 +105,8 @@ async def dispatch(
     call: CallStation,
     now: datetime,
     find_headroom: Callable[[], Headroom] | None = None,
+    pace: FleetPace | None = None,
+    urgent: Collection[str] = (),
 ) -> Dispatched:
     """Send what lowers, then what raises; nothing is raised unless all that lowers is confirmed.
 
@@ -119,6 +122,10 @@ async def dispatch(
         When the orders begin to hold.
     find_headroom
         What the guard has left at the moment of asking; None lets every order through.
+    pace
+        How fast the fleet may move; None lets it move at once.
+    urgent
+        Sessions whose drivers asked for power at once: their start is not put off.
     """
     changes = {order: change_of(order, ledger, now) for order in orders}
     rising = [order for order in orders if changes[order] is not Change.LOWERS]
@@ -127,6 +134,12 @@ async def dispatch(
         for order in orders
         if changes[order] is not Change.RAISES
     ]
+    freed_kw = sum(max(-step_kw(order, ledger, now), 0.0) for order in lowering)
+    crossing_kw = {
+        order.key: abs(order.curve.at(now)) + max(abs(each.at(now)) for each in before)
+        for order in rising
+        if changes[order] is Change.CROSSES and (before := ledger.curves(order.key, order.session_id))
+    }
     passed = _pass(lowering, find_headroom, timedelta())
     first = replace(
         await _send_all(passed.granted, ledger, call, Priority.SAFETY),
@@ -136,14 +149,37 @@ async def dispatch(
     if first.refused or first.doubtful:
         return replace(first, withheld=(*first.withheld, *rising))
     passed = _pass(rising, find_headroom)
-    second = await _send_all(passed.granted, ledger, call, Priority.CONTROL)
+    granted, waiting = passed.granted, tuple[Order, ...]()
+    if pace is not None:
+        granted, waiting = _hold_to(pace, granted, crossing_kw, freed_kw, ledger, now, urgent)
+    second = await _send_all(granted, ledger, call, Priority.CONTROL)
     paused = {order.key for order in rising}
     return replace(
         second,
         confirmed=tuple(order for order in first.confirmed if order.key not in paused) + second.confirmed,
-        withheld=first.withheld + passed.withheld,
+        withheld=first.withheld + passed.withheld + waiting,
         cut=first.cut + passed.cut,
     )
+
+
+def _hold_to(
+    pace: FleetPace,
+    orders: Sequence[Order],
+    crossing_kw: Mapping[EvseKey, float],
+    freed_kw: float,
+    ledger: Ledger,
+    now: datetime,
+    urgent: Collection[str],
+) -> tuple[tuple[Order, ...], tuple[Order, ...]]:
+    """Return what may be sent at this pace, and what has to wait: its sockets stand still meanwhile."""
+    waiting = {
+        order
+        for order in orders
+        if order.key in crossing_kw and not pace.reversals.admit(crossing_kw[order.key], now)
+    }
+    going = [order for order in orders if order not in waiting]
+    spread_out = spread(going, freed_kw, ledger, now, pace.ramp_kw_per_min, urgent)
+    return spread_out, tuple(order for order in orders if order in waiting)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,13 @@ from typing import Any
 from csms.control.alarm import Alarm
 from csms.control.case import Memory, build_case
 from csms.control.dispatch import CallStation, Dispatched, dispatch
+from csms.control.fleet import FleetSwitch
 from csms.control.guarding import StationGuard
 from csms.control.lease import RENEWAL, ClockOffsets
 from csms.control.ledger import EvseKey, Ledger, Order
-from csms.control.orders import build_orders, choose_within_budget
+from csms.control.orders import build_fallback_orders, build_orders, choose_within_budget
 from csms.control.profiles import steering_of
+from csms.control.ramp import FleetPace, Reversals
 from csms.control.safety import SafetyGuard
 from csms.control.schedule import every_quarter, occurrences
 from csms.control.snapshot import PlanningCase
@@ -55,6 +57,7 @@ from optimizer.workers import Executor
 
 logger = logging.getLogger(__name__)
 
+KW_PER_MW = 1000.0
 # Seconds of the street's time that may pass while a plan is made and sent.
 PLAN_ALLOWANCE_S = 5.0
 # An order that was not taken is planned again after so long; one for which there is no room somewhat later:
@@ -103,6 +106,8 @@ class ControlLoop:
     guarded
         Whether stations get a fallback and a ceiling, and the guard stands between plans and stations. Only
         the proof that this is needed leaves it away.
+    switch
+        Whether the whole fleet is held at its fallback, when there is such a switch.
     """
 
     def __init__(
@@ -115,6 +120,7 @@ class ControlLoop:
         *,
         new_id: Callable[[], str],
         guarded: bool = True,
+        switch: FleetSwitch | None = None,
     ) -> None:
         self._service = service
         self._call = call
@@ -130,6 +136,13 @@ class ControlLoop:
         self._watch = MeterWatch(service.catalogue, grid, lambda: service.state.signals)
         self._writes = WriteBudget(service.catalogue.service.profile_writes_per_station_day)
         self._clocks = ClockOffsets()
+        fleet = service.catalogue.service.fleet
+        self._pace = FleetPace(
+            fleet.ramp_cap_mw_per_min * KW_PER_MW, Reversals(fleet.reversal_cap_mw_per_min * KW_PER_MW)
+        )
+        self._switch = switch
+        if switch is not None:
+            switch.watch(lambda: self._alarm.set(clock.now(), "switch"))
         self._guarded = guarded
         self.safety = SafetyGuard(service, clock, grid, self._ledger, self._memory, self._watch, hardware_kw)
         self.plans = 0
@@ -243,11 +256,12 @@ class ControlLoop:
                 # The machine stood still meanwhile: the street is another one.
                 self._alarm.set(self._clock.now(), trigger)
                 return
-            orders = build_orders(case, plan, self._ledger, self._service.catalogue, now)
+            orders = self._build_orders(case, plan, now)
             orders = tuple(one for one in orders if self._guard.may_steer(one.key.station_id))
             orders = choose_within_budget(orders, self._ledger, self._writes, now)
             find_headroom = self.safety.find_headroom if self._guarded else None
-            done = await dispatch(orders, self._ledger, self._call, now, find_headroom)
+            pace = self._pace if self._guarded else None
+            done = await dispatch(orders, self._ledger, self._call, now, find_headroom, pace)
             for order in (*done.confirmed, *done.refused, *done.doubtful):
                 self._writes.spend(order.key.station_id, now)
             self.safety.assess()
@@ -256,6 +270,12 @@ class ControlLoop:
         self._judge(done)
         self._renew()
         await self._service.record_plan(self._record(trigger, now, case, plan))
+
+    def _build_orders(self, case: PlanningCase, plan: Plan, now: datetime) -> tuple[Order, ...]:
+        catalogue = self._service.catalogue
+        if self._switch is not None and self._switch.state.is_on:
+            return build_fallback_orders(case, self._ledger, catalogue, now)
+        return build_orders(case, plan, self._ledger, catalogue, now)
 
     async def _solve(self, problem: Problem) -> Plan:
         budget_s = self._service.catalogue.service.plan_budget_s

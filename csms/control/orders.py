@@ -40,8 +40,30 @@ def build_orders(
     step = timedelta(minutes=problem.step_minutes)
     planned = [_order(case.cars[ev.id], ev.power_kw, problem.start, step, catalogue, now) for ev in plan.evs]
     return tuple(
-        order for order in (*planned, *_standby(case, catalogue, now)) if _is_news(order, ledger, now)
+        order
+        for order in (*planned, *_hold(case.standby, case, catalogue, now))
+        if _is_news(order, ledger, now)
     )
+
+
+def build_fallback_orders(
+    case: PlanningCase, ledger: Ledger, catalogue: Catalogue, now: datetime
+) -> tuple[Order, ...]:
+    """Return the orders that hold every session at the fallback rate, without those that are confirmed.
+
+    Parameters
+    ----------
+    case
+        Who is there.
+    ledger
+        What every socket was told.
+    catalogue
+        Models and fallback.
+    now
+        The moment of sending.
+    """
+    held = _hold((*case.cars.values(), *case.standby), case, catalogue, now)
+    return tuple(order for order in held if _is_news(order, ledger, now))
 
 
 def choose_within_budget(
@@ -76,9 +98,11 @@ def _is_worth_it(order: Order, ledger: Ledger, budget: WriteBudget, now: datetim
     return budget.permits(order.key.station_id, now, soon=soon, increase_kw=increase_kw)
 
 
-def _standby(case: PlanningCase, catalogue: Catalogue, now: datetime) -> Iterator[Order]:
-    """A car that has stopped asking keeps the fallback rate, so that it can ask again."""
-    for car in case.standby:
+def _hold(
+    cars: Sequence[ConnectedCar], case: PlanningCase, catalogue: Catalogue, now: datetime
+) -> Iterator[Order]:
+    """A car that has stopped asking, among others, keeps the fallback rate, so that it can ask again."""
+    for car in cars:
         fallback_kw = catalogue.service.fallback_current_a * car.kw_per_a()
         yield _order(
             car,

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from csms.control.dispatch import Dispatched
+from csms.control.fleet import FleetSwitch
 from csms.control.ledger import EvseKey, Order
 from csms.control.loop import ControlLoop
 from csms.ocpp.vocabulary import (
@@ -139,13 +140,21 @@ class Street:
 
 
 @asynccontextmanager
-async def street(catalogue: Catalogue, grid: GridSide) -> AsyncIterator[Street]:
+async def street(
+    catalogue: Catalogue, grid: GridSide, switch: FleetSwitch | None = None
+) -> AsyncIterator[Street]:
     clock, stations, numbers = ManualClock(MORNING), Stations(), itertools.count(1)
     store = open_store("sqlite://", inline=True)
     service = StateService(store, clock, catalogue, new_id=lambda: f"id-{next(numbers)}")
     await service.start()
     loop = ControlLoop(
-        service, stations.call, InlineExecutor(), clock, grid, new_id=lambda: f"plan-{next(numbers)}"
+        service,
+        stations.call,
+        InlineExecutor(),
+        clock,
+        grid,
+        new_id=lambda: f"plan-{next(numbers)}",
+        switch=switch,
     )
     running = asyncio.create_task(loop.run())
     await clock.advance(0)
@@ -241,6 +250,25 @@ async def test_an_order_without_room_is_tried_again_after_five_minutes(
         assert it.loop.plans == plans
         await it.clock.advance(10)
         assert it.loop.plans == plans + 1
+
+
+async def test_a_fleet_that_is_held_gets_its_fallback(catalogue: Catalogue, grid: GridSide) -> None:
+    store = open_store("sqlite://", inline=True)
+    switch = FleetSwitch(store, ManualClock(MORNING))
+    async with street(catalogue, grid, switch) as it:
+        await it.boot()
+        session_id = await it.plug_in()
+        await it.service.declare(session_id, Declaration(MORNING + timedelta(hours=2), energy_kwh=22.0))
+        await it.clock.advance(catalogue.service.replan_delay_s + 1)
+        assert it.stations.profiles(ProfilePurpose.TX)[-1].profile.periods[0].limit == 16.0
+        await switch.turn_on("Ada")
+        await it.clock.advance(1)
+        assert [each.limit for each in it.stations.profiles(ProfilePurpose.TX)[-1].profile.periods] == [6.0]
+        for person in ("Ada", "Noor"):
+            await switch.release(person)
+        await it.clock.advance(1)
+        assert it.stations.profiles(ProfilePurpose.TX)[-1].profile.periods[0].limit == 16.0
+    await store.close()
 
 
 async def test_two_cars_on_a_pole_stay_under_its_fuse(catalogue: Catalogue, grid: GridSide) -> None:
