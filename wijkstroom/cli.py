@@ -331,6 +331,9 @@ def settle(
     ],
     tariff: Annotated[Path, typer.Option(help="Tariff sheet, like configs/tariffs/stedin-2026.toml.")],
     contract: Annotated[Path, typer.Option(help="Contract, like configs/contracts/ms-ls-100kw.toml.")],
+    statement: Annotated[
+        bool, typer.Option("--statement", help="Also say what the operator rewards and why.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the bill as JSON and nothing else.")] = False,
 ) -> None:
     """Settle a meter under a tariff and a contract: a bill line by line.
@@ -341,13 +344,19 @@ def settle(
     [bold]Examples[/]
 
         wijkstroom settle year.csv --tariff stedin-2026.toml --contract ms-ls-100kw.toml
-        wijkstroom settle year.csv --tariff my-tariff.toml --contract my-contract.toml --json
+        wijkstroom settle year.csv --tariff my-tariff.toml --contract my-contract.toml --statement --json
     """
     from wijkstroom.resources import find_config  # noqa: PLC0415
     from wijkstroom.settle import run_settle  # noqa: PLC0415
 
     with reported_errors():
-        run_settle(meter, find_config("tariffs", tariff), find_config("contracts", contract), as_json=as_json)
+        run_settle(
+            meter,
+            find_config("tariffs", tariff),
+            find_config("contracts", contract),
+            statement=statement,
+            as_json=as_json,
+        )
 
 
 @app.command()

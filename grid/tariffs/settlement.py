@@ -159,7 +159,7 @@ def settle(
     lines += _tax_lines(meter, contract, year_share)
     billed = tuple(line for line in lines if line.quantity)
     warnings = tuple(_warn(meter, sheet, contract, first, last))
-    return Settlement(name, contract.ean18, first, last, billed, _decimal(sheet.vat_fraction), warnings)
+    return Settlement(name, contract.ean18, first, last, billed, to_decimal(sheet.vat_fraction), warnings)
 
 
 def _warn(
@@ -211,7 +211,7 @@ def _settle_small(tariff: SmallConnectionTariff, fuse: str, year_share: Decimal)
         ("metering", tariff.metering_eur_per_year),
     ]
     return [
-        SettlementLine(Section.NETWORK, name, year_share, "year", _decimal(price))
+        SettlementLine(Section.NETWORK, name, year_share, "year", to_decimal(price))
         for name, price in yearly
         if price
     ]
@@ -223,7 +223,7 @@ def _settle_large(
     names = tariff.bands_of(meter.starts, tz)
     by_band = {band.name: np.array([name == band.name for name in names]) for band in tariff.bands}
     lines = [
-        SettlementLine(Section.NETWORK, name, year_share, "year", _decimal(price))
+        SettlementLine(Section.NETWORK, name, year_share, "year", to_decimal(price))
         for name, price in (
             ("fixed charge", tariff.fixed_eur_per_year),
             ("metering", tariff.metering_eur_per_year),
@@ -242,8 +242,8 @@ def _settle_large(
 def _capacity_lines(
     tariff: NetworkTariff, band: TariffBand, contract: GridContract, year_share: Decimal
 ) -> Iterator[SettlementLine]:
-    kw = _decimal(contract.capacity_kw.get(band.name, 0.0))
-    price = _decimal(band.contract_eur_per_kw_year) * _decimal(tariff.settlement.contract_factor)
+    kw = to_decimal(contract.capacity_kw.get(band.name, 0.0))
+    price = to_decimal(band.contract_eur_per_kw_year) * to_decimal(tariff.settlement.contract_factor)
     if price:
         name = f"contracted capacity {band.name}"
         yield SettlementLine(Section.NETWORK, name, kw * year_share, "kW year", price)
@@ -259,25 +259,25 @@ def _peak_lines(
 ) -> Iterator[SettlementLine]:
     peaks = _peaks_kw(meter.import_kwh, within, periods, tariff.settlement.peak_count)
     rules = tariff.settlement
-    price = _decimal(band.peak_eur_per_kw_month) * _decimal(rules.peak_price_factor)
+    price = to_decimal(band.peak_eur_per_kw_month) * to_decimal(rules.peak_price_factor)
     if price:
-        weighted = sum(peaks, Decimal(0)) * _decimal(band.peak_weight)
+        weighted = sum(peaks, Decimal(0)) * to_decimal(band.peak_weight)
         yield SettlementLine(Section.NETWORK, f"peak {band.name}", weighted, f"kW {rules.peak_period}", price)
     if contract.excess_eur_per_kw and band.name in contract.capacity_kw:
-        free_kw = _decimal(contract.capacity_kw[band.name]) + _decimal(contract.excess_tolerance_kw)
+        free_kw = to_decimal(contract.capacity_kw[band.name]) + to_decimal(contract.excess_tolerance_kw)
         excess = sum((max(peak - free_kw, Decimal(0)) for peak in peaks), Decimal(0))
-        price = _decimal(contract.excess_eur_per_kw)
+        price = to_decimal(contract.excess_eur_per_kw)
         yield SettlementLine(Section.NETWORK, f"excess {band.name}", excess, f"kW {rules.peak_period}", price)
 
 
 def _energy_lines(
     meter: MeterSeries, band: TariffBand, within: NDArray[np.bool_]
 ) -> Iterator[SettlementLine]:
-    imported, exported = _sum_kwh(meter.import_kwh[within]), _sum_kwh(meter.export_kwh[within])
+    imported, exported = sum_kwh(meter.import_kwh[within]), sum_kwh(meter.export_kwh[within])
     prices = (
-        ("transport", imported, _decimal(band.import_eur_per_kwh)),
-        ("feed-in fee", exported, _decimal(band.export_fee_eur_per_kwh)),
-        ("feed-in credit", exported, -_decimal(band.export_credit_eur_per_kwh)),
+        ("transport", imported, to_decimal(band.import_eur_per_kwh)),
+        ("feed-in fee", exported, to_decimal(band.export_fee_eur_per_kwh)),
+        ("feed-in credit", exported, -to_decimal(band.export_credit_eur_per_kwh)),
     )
     for name, quantity, price in prices:
         if price:
@@ -292,38 +292,38 @@ def _reward_lines(
     periods: NDArray[np.int64],
 ) -> Iterator[SettlementLine]:
     baseline = meter.baseline_kwh
-    price = -_decimal(band.reward_eur_per_kwh)
+    price = -to_decimal(band.reward_eur_per_kwh)
     if price and tariff.settlement.reward_basis is RewardBasis.ALL:
         yield SettlementLine(
-            Section.REWARD, f"reward {band.name}", _sum_kwh(meter.import_kwh[within]), "kWh", price
+            Section.REWARD, f"reward {band.name}", sum_kwh(meter.import_kwh[within]), "kWh", price
         )
     elif price and baseline is not None:
         moved = np.maximum(meter.import_kwh[within] - baseline[within], 0.0)
-        yield SettlementLine(Section.REWARD, f"reward {band.name}", _sum_kwh(moved), "kWh moved", price)
+        yield SettlementLine(Section.REWARD, f"reward {band.name}", sum_kwh(moved), "kWh moved", price)
     if band.reward_eur_per_kw and baseline is not None:
         count = tariff.settlement.peak_count
         expected = _peaks_kw(baseline, within, periods, count)
         measured = _peaks_kw(meter.import_kwh, within, periods, count)
         spared = sum((max(a - b, Decimal(0)) for a, b in zip(expected, measured, strict=True)), Decimal(0))
-        unit, rate = f"kW {tariff.settlement.peak_period} spared", -_decimal(band.reward_eur_per_kw)
+        unit, rate = f"kW {tariff.settlement.peak_period} spared", -to_decimal(band.reward_eur_per_kw)
         yield SettlementLine(Section.REWARD, f"reward {band.name} peak", spared, unit, rate)
 
 
 def _tax_lines(meter: MeterSeries, contract: GridContract, year_share: Decimal) -> Iterator[SettlementLine]:
     tax = contract.energy_tax
-    refunded = _sum_kwh(meter.export_kwh) * _decimal(tax.export_refund_fraction)
-    taxed = max(_sum_kwh(meter.import_kwh) - refunded, Decimal(0))
-    begin = _decimal(tax.taxed_before_kwh)
+    refunded = sum_kwh(meter.export_kwh) * to_decimal(tax.export_refund_fraction)
+    taxed = max(sum_kwh(meter.import_kwh) - refunded, Decimal(0))
+    begin = to_decimal(tax.taxed_before_kwh)
     lower = Decimal(0)
     for number, tier in enumerate(tax.tiers, start=1):
-        upper = begin + taxed if tier.up_to_kwh is None else _decimal(tier.up_to_kwh)
+        upper = begin + taxed if tier.up_to_kwh is None else to_decimal(tier.up_to_kwh)
         quantity = max(min(begin + taxed, upper) - max(begin, lower), Decimal(0))
         yield SettlementLine(
-            Section.TAX, f"energy tax, tier {number}", quantity, "kWh", _decimal(tier.eur_per_kwh)
+            Section.TAX, f"energy tax, tier {number}", quantity, "kWh", to_decimal(tier.eur_per_kwh)
         )
         lower = upper
     if tax.reduction_eur_per_year:
-        price = -_decimal(tax.reduction_eur_per_year)
+        price = -to_decimal(tax.reduction_eur_per_year)
         yield SettlementLine(Section.TAX, "energy tax reduction", year_share, "year", price)
 
 
@@ -335,7 +335,7 @@ def _peaks_kw(
     for period in np.unique(periods):
         values = np.sort(energy_kwh[within & (periods == period)])[-count:]
         if len(values):
-            peaks.append(_sum_kwh(values) / len(values) * QUARTERS_PER_HOUR)
+            peaks.append(sum_kwh(values) / len(values) * QUARTERS_PER_HOUR)
     return peaks
 
 
@@ -365,10 +365,11 @@ def _year_share(days: dict[date, int], tz: ZoneInfo) -> Decimal:
     )
 
 
-def _sum_kwh(values: NDArray[np.float64]) -> Decimal:
-    return sum(map(_decimal, values.tolist()), Decimal(0))
+def sum_kwh(values: NDArray[np.float64]) -> Decimal:
+    """Return the exact sum of energies as they were written [kWh]."""
+    return sum(map(to_decimal, values.tolist()), Decimal(0))
 
 
-def _decimal(value: float) -> Decimal:
+def to_decimal(value: float) -> Decimal:
     """Take the shortest decimal that reads back as this number: the one that was written in a file."""
     return Decimal(repr(float(value)))

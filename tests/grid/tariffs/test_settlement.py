@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +21,7 @@ from grid.meterfile import MeterSeries, read_meter
 from grid.tariffs.contract import GridContract, load_contract
 from grid.tariffs.network import TariffSheet, load_sheet
 from grid.tariffs.settlement import Section, Settlement, settle
+from grid.tariffs.statement import state_rewards
 from grid.timegrid import QUARTER
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -448,3 +451,55 @@ def test_a_meter_file_may_have_a_baseline(tmp_path: Path) -> None:
     series = read_meter(path)
     assert series.baseline_kwh is not None
     assert series.baseline_kwh.tolist() == [2.0]
+
+
+# the statement of rewards
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.floats(0.0, 20.0).map(lambda kwh: round(kwh, 3)), min_size=96, max_size=96),
+    st.lists(st.floats(0.0, 20.0).map(lambda kwh: round(kwh, 3)), min_size=96, max_size=96),
+    st.sampled_from(["all", "shifted"]),
+    st.integers(1, 4),
+)
+def test_the_statement_adds_up_to_the_reward_that_is_settled(
+    imported: list[float], baseline: list[float], basis: str, count: int
+) -> None:
+    rules = {"reward_basis": basis, "peak_count": count, "peak_period": "week"}
+    rewarded = {"reward_eur_per_kwh": 0.03, "reward_eur_per_kw": 1.5}
+    trial = sheet(bands=[EVENING | rewarded, REST | rewarded], settlement=rules)
+    # From Sunday noon to Monday noon: two weeks.
+    series = meter(DAY - timedelta(days=2) + timedelta(hours=12), imported, 0, baseline, 96)
+    bill = settle(series, trial, contract())
+    entries = state_rewards(series, trial.tariff("trial"))
+    for band in ("evening", "rest"):
+        for name, unit in ((f"reward {band}", "kWh"), (f"reward {band} peak", "kW")):
+            own = [each.amount_eur for each in entries if (each.band, each.unit) == (band, unit)]
+            stated = sum(own, Decimal(0)).quantize(Decimal("0.01"), ROUND_HALF_UP)
+            assert Decimal(amounts(bill).get(name, "0.00")) == -stated
+    assert {each.period for each in entries} == {"2026-W23", "2026-W24"}
+
+
+def test_without_rewards_there_is_nothing_to_state() -> None:
+    series = meter(DAY, FLAT, 0, BUSY, 96)
+    assert state_rewards(series, sheet(bands=[REST]).tariff("trial")) == ()
+    unknown = meter(DAY, FLAT, 0, None, 96)
+    rewarded = sheet(bands=[REST | {"reward_eur_per_kwh": 0.03, "reward_eur_per_kw": 1.0}])
+    assert state_rewards(unknown, rewarded.tariff("trial")) == ()
+
+
+def test_a_year_is_settled_in_the_time_of_some_conversions_to_local_time() -> None:
+    """Processor time against processor time: a second a year would be fifty times the conversions."""
+
+    def cpu_s(work: Callable[[], object]) -> float:
+        began_s = time.process_time()
+        work()
+        return time.process_time() - began_s
+
+    year, agreed = year_with_peaks(80.0, 150_000.0), load_contract(CONFIGS / "contracts/ms-ls-100kw.toml")
+    settled_s = min(cpu_s(lambda: settle(year, SHEET, agreed)) for _ in range(3))
+    local_s = min(
+        cpu_s(lambda: [start.astimezone(AMSTERDAM).date() for start in year.starts]) for _ in range(3)
+    )
+    assert settled_s < 40 * local_s
