@@ -229,7 +229,7 @@ class CentralSystem:
         return self
 
     def _planned_net_kw(self, at: datetime) -> float | None:
-        return None if self._feed.plan is None else self._feed.plan.net_at(at)
+        return None if self.loop.latest is None else self.loop.latest.net_kw(at)
 
     def _fetching_prices(self) -> AbstractAsyncContextManager[None]:
         return fetching_prices(

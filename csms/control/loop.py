@@ -18,6 +18,7 @@ from csms.control.case import Memory, build_case
 from csms.control.dispatch import CallStation, Dispatched, dispatch
 from csms.control.fleet import FleetSwitch
 from csms.control.guarding import StationGuard
+from csms.control.latest import LatestPlan
 from csms.control.lease import RENEWAL, ClockOffsets
 from csms.control.ledger import EvseKey, Ledger, Order
 from csms.control.orders import build_fallback_orders, build_orders, choose_within_budget
@@ -147,6 +148,7 @@ class ControlLoop:
         self.safety = SafetyGuard(service, clock, grid, self._ledger, self._memory, self._watch, hardware_kw)
         self.plans = 0
         self.last_plan: Plan | None = None
+        self.latest: LatestPlan | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -267,6 +269,7 @@ class ControlLoop:
             self.safety.assess()
         self._memory.remember(case)
         self.plans, self.last_plan = self.plans + 1, plan
+        self.latest = LatestPlan(case.problem.start, timedelta(minutes=case.problem.step_minutes), plan)
         self._judge(done)
         self._renew()
         await self._service.record_plan(self._record(trigger, now, case, plan))
