@@ -141,14 +141,9 @@ def _energies(problem: Problem, ev: Ev, planned: EvPlan, path: str) -> Iterator[
     floor = min(ev.min_energy_kwh, ev.initial_energy_kwh)
     ceiling = max(ev.capacity_kwh, ev.initial_energy_kwh)
     power, energy = np.asarray(planned.power_kw), np.asarray(planned.energy_kwh)
-    stored = problem.step_h * np.select(
-        [power > 0.0, power < 0.0],
-        [
-            power * ev.charge_efficiency - ev.charge_loss_kw,
-            power / ev.discharge_efficiency - ev.discharge_loss_kw,
-        ],
-        default=0.0,
-    )
+    into = power * ev.charge_efficiency - ev.charge_loss_kw
+    out_of = power / ev.discharge_efficiency - ev.discharge_loss_kw
+    stored = problem.step_h * np.where(power > 0.0, into, np.where(power < 0.0, out_of, 0.0))
     expected = ev.initial_energy_kwh + np.concatenate([[0.0], np.cumsum(stored)])
     off = np.abs(energy - expected) > _slack(ceiling)
     outside = (energy < floor - _slack(floor)) | (energy > ceiling + _slack(ceiling))

@@ -50,8 +50,13 @@ def plan_uncontrolled(problem: Problem) -> Plan:
     """Let every car charge at its most from arrival, whatever the limits say: it may break them."""
     charge = np.zeros((len(problem.evs), problem.steps))
     for index, (row, ev) in enumerate(zip(charge, problem.evs, strict=True)):
-        energy = ev.initial_energy_kwh
-        for step in range(ev.arrival_step, ev.departure_step):
+        energy, full_kwh = ev.initial_energy_kwh, _stored_kwh(problem, ev, ev.max_charge_kw)
+        # Steps at full power need no look at the battery, apart from the last.
+        steps = int(max(0.0, _target_kwh(ev) - energy) / full_kwh) - 1 if full_kwh > 0.0 else 0
+        first = min(ev.departure_step, ev.arrival_step + max(0, steps))
+        row[ev.arrival_step : first] = ev.max_charge_kw
+        energy += full_kwh * (first - ev.arrival_step)
+        for step in range(first, ev.departure_step):
             row[step] = _demand(problem, index, energy).max_kw
             if row[step] == 0.0:
                 break

@@ -123,7 +123,7 @@ def _priced(problem: Problem, answer: Plan, final: Final) -> dict[str, object]:
     from optimizer.worth import compute_worth, list_values  # noqa: PLC0415
 
     try:
-        worth = compute_worth(problem, final)
+        worth = compute_worth(problem, final, answer)
         waits = list_waits(problem, final.data, answer, worth)
         return {"values": list_values(problem, worth), "waits": waits}
     except Exception:

@@ -79,7 +79,7 @@ class Replanner:
         if self._kept is not None:
             self._solver.set_basis(carry_basis(self._kept, problem, program))
             fixed = carry_fixed(self._kept, problem)
-        result = search_with(self._solver, data, problem.gap, budget, fixed)
+        result = search_with(self._solver, data, problem.gap, budget, fixed, keep_basis=True)
         basis = result.basis
         self._kept = None if basis is None else Kept(problem, program, basis, result.fixed)
         return as_search(result)

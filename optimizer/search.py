@@ -76,7 +76,13 @@ def search(data: Coefficients, gap: float, budget: Budget) -> Result:
 
 
 def search_with(
-    solver: Solver, data: Coefficients, gap: float, budget: Budget, start: Fixed | None = None
+    solver: Solver,
+    data: Coefficients,
+    gap: float,
+    budget: Budget,
+    start: Fixed | None = None,
+    *,
+    keep_basis: bool = False,
 ) -> Result:
     """Search like `search`, in a solver that holds the relaxation already, from its last basis.
 
@@ -86,13 +92,15 @@ def search_with(
         Holds the relaxation of ``data``.
     start
         Slots that the best dive into an earlier plan of the site fixed.
+    keep_basis
+        Whether the site is to be planned again from where this search ends.
     """
     diver = Diver(data, solver, budget)
     relaxed = diver.relax()
     if not relaxed.found:
         stop = Stop.TIME_LIMIT if relaxed.outcome is Outcome.TIME_LIMIT else Stop.SOLVER_FAILED
         return Result((), -np.inf, stop)
-    basis = solver.get_basis()
+    basis = solver.get_basis() if keep_basis else None
     dived = _dive(diver, relaxed, gap, _attempts(data.sessions, start))
     best, program, bound_eur = None, solver.program, relaxed.objective_eur
     if dived is not None:

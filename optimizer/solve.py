@@ -98,6 +98,8 @@ class Solver:
             When the solver refuses it.
         """
         self.program = program
+        # Linear programs of sites are solved in the time that presolving them takes; binaries need it.
+        self._highs.setOptionValue("presolve", "choose" if program.integer.any() else "off")
         if self._highs.passModel(_to_lp(program)) == highspy.HighsStatus.kError:
             raise ValueError("the solver refuses the program: look for numbers that are not finite")
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from optimizer.coefficients import Coefficients, Flags, Floats
 from optimizer.plan import Plan, Reason, Wait
-from optimizer.problem import Ev, Problem
+from optimizer.problem import Problem
 from optimizer.worth import CONNECTION, NOBODY, ROUNDING_EUR, Worth
+
+Codes = npt.NDArray[np.int64]
 
 # Power and energy that are nothing [kW, kWh].
 NOTABLE = 1e-3
@@ -25,36 +26,21 @@ NOTABLE = 1e-3
 SAME_EUR = 1e-6
 
 
-class _Code(IntEnum):
-    """Reasons as numbers, so that runs of equal ones are found at once; groups and bands follow from 100."""
-
-    CHARGES = 0
-    PRICE = 1
-    SUN = 2
-    CONNECTION = 3
-    SERVED = 4
-    FULL = 5
-    MINIMUM = 6
-    GIVES = 7
-    EVEN = 8
-    REST = 9
-    GROUP = 100
-    BAND = 10_000
-
+# Reasons as numbers, so that runs of equal ones are found at once: indices of groups and bands are added.
+_CHARGES, _PRICE, _SUN, _CONNECTION, _SERVED, _FULL, _MINIMUM, _GIVES, _EVEN, _REST, _SUNNY = range(11)
+_GROUP, _BAND = 100, 1_000_000
 
 _REASONS = {
-    _Code.PRICE: Reason.PRICE,
-    _Code.SUN: Reason.SUN,
-    _Code.CONNECTION: Reason.LIMIT,
-    _Code.SERVED: Reason.SERVED,
-    _Code.FULL: Reason.FULL,
-    _Code.MINIMUM: Reason.MINIMUM_POWER,
-    _Code.GIVES: Reason.GIVES,
-    _Code.EVEN: Reason.EVEN,
-    _Code.REST: Reason.SERVED,
+    _PRICE: Reason.PRICE,
+    _SUN: Reason.SUN,
+    _SERVED: Reason.SERVED,
+    _FULL: Reason.FULL,
+    _MINIMUM: Reason.MINIMUM_POWER,
+    _GIVES: Reason.GIVES,
+    _EVEN: Reason.EVEN,
+    _REST: Reason.SERVED,
+    _SUNNY: Reason.SUN,
 }
-
-
 _WHILE_WAITING = {
     Reason.PRICE: "waits{at} for a lower price{compared}",
     Reason.SUN: "waits{at} for sun{compared}",
@@ -103,15 +89,34 @@ def list_waits(problem: Problem, data: Coefficients, plan: Plan, worth: Worth) -
     power = np.array([ev.power_kw for ev in plan.evs]).reshape(len(plan.evs), problem.steps)
     costs = _costs(data, worth)
     codes = _find_codes(problem, data, plan, worth, costs, power)
-    waits: list[Wait] = []
-    for i, ev in enumerate(problem.evs):
-        row = codes[i, ev.arrival_step : ev.departure_step]
-        edges = np.flatnonzero(np.diff(row)) + 1
-        for first, end in zip([0, *edges.tolist()], [*edges.tolist(), row.size], strict=True):
-            if row.size and row[first] != _Code.CHARGES:
-                run = range(ev.arrival_step + first, ev.arrival_step + end)
-                waits.append(_describe(problem, ev, int(row[first]), run, worth, costs, power[i], i))
-    return tuple(waits)
+    sessions, first, end = _find_runs(codes, data.connected)
+    length_h = problem.step_h * np.maximum(1, end - first)
+    cost, gain = (
+        (total[sessions, end] - total[sessions, first]) / length_h
+        for total in (_add_up(each) for each in (costs.total, worth.gain_eur_per_kw))
+    )
+    return tuple(
+        _describe(problem, int(codes[i, t]), i, (t, u), (c, g), power[i])
+        for i, t, u, c, g in zip(
+            sessions.tolist(), first.tolist(), end.tolist(), cost.tolist(), gain.tolist(), strict=True
+        )
+    )
+
+
+def _add_up(values: Floats) -> Floats:
+    """Return sums over the steps before each time point."""
+    return np.pad(np.cumsum(values, axis=1), ((0, 0), (1, 0)))
+
+
+def _find_runs(codes: Codes, connected: Flags) -> tuple[Codes, Codes, Codes]:
+    """Return session, first step and end of each run of equal reasons to charge less than the most."""
+    told = np.where(connected, codes, _CHARGES)
+    padded = np.pad(told, ((0, 0), (1, 1)), constant_values=_CHARGES)
+    changes = padded[:, 1:] != padded[:, :-1]
+    sessions, points = np.nonzero(changes)
+    begins = padded[sessions, points + 1] != _CHARGES
+    ends = padded[sessions, points] != _CHARGES
+    return sessions[begins], points[begins], points[ends]
 
 
 def _costs(data: Coefficients, worth: Worth) -> _Costs:
@@ -128,15 +133,15 @@ def _costs(data: Coefficients, worth: Worth) -> _Costs:
 
 def _find_codes(
     problem: Problem, data: Coefficients, plan: Plan, worth: Worth, costs: _Costs, power: Floats
-) -> npt.NDArray[np.int64]:
+) -> Codes:
     rated = np.array([ev.max_charge_kw for ev in problem.evs]).reshape(-1, 1)
     later = np.flip(np.cumsum(np.flip(np.maximum(power, 0.0), axis=1), axis=1), axis=1) > NOTABLE
     value, tolerance = worth.gain_eur_per_kw, SAME_EUR * problem.step_h
     limited = (data.charge_most_kw < rated - NOTABLE) & (worth.capped_by != NOBODY)
     limit = _name_limits(data, worth, costs)
-    band = _Code.BAND + np.argmax(worth.peak_eur_per_kw, axis=0, keepdims=True) if problem.peak_bands else 0
-    sunny = _find_sun(problem, worth)
-    waiting = np.where(_charges_later_from(sunny, power), _Code.SUN, _Code.PRICE)
+    band = _BAND + np.argmax(worth.peak_eur_per_kw, axis=0, keepdims=True) if problem.peak_bands else 0
+    sunny = (np.asarray(problem.pv_kw) > NOTABLE) & (np.array(plan.import_kw) <= NOTABLE)
+    waiting = np.where(_charges_later_from(sunny, power), _SUN, _PRICE)
     paused = np.select(
         [
             ~later & _served(plan),
@@ -147,8 +152,8 @@ def _find_codes(
             costs.total > value + tolerance,
             costs.total > value - tolerance,
         ],
-        [_Code.SERVED, _Code.FULL, limit, waiting, np.broadcast_to(band, power.shape), limit, _Code.EVEN],
-        default=_Code.MINIMUM,
+        [_SERVED, _FULL, limit, waiting, np.broadcast_to(band, power.shape), limit, _EVEN],
+        default=_MINIMUM,
     )
     partly = np.select(
         [
@@ -157,31 +162,24 @@ def _find_codes(
             costs.peaks > tolerance,
             np.broadcast_to(sunny, power.shape),
         ],
-        [limit, limit, np.broadcast_to(band, power.shape), _Code.SUN],
-        default=_Code.REST,
+        [limit, limit, np.broadcast_to(band, power.shape), _SUNNY],
+        default=_REST,
     )
-    codes = np.where(power > NOTABLE, partly, np.where(power < -NOTABLE, _Code.GIVES, paused))
-    return np.asarray(np.where(power >= rated - NOTABLE, _Code.CHARGES, codes), dtype=np.int64)
+    codes = np.where(power > NOTABLE, partly, np.where(power < -NOTABLE, _GIVES, paused))
+    return np.asarray(np.where(power >= rated - NOTABLE, _CHARGES, codes), dtype=np.int64)
 
 
-def _name_limits(data: Coefficients, worth: Worth, costs: _Costs) -> npt.NDArray[np.int64]:
+def _name_limits(data: Coefficients, worth: Worth, costs: _Costs) -> Codes:
     """Return who limits a session: who sets its largest power, or the limit that costs it most."""
     groups = data.group_weight.T[:, :, None] * worth.group_import_eur_per_kw[None]
-    dearest = np.full(data.connected.shape, int(_Code.CONNECTION), dtype=np.int64)
+    dearest = np.full(data.connected.shape, _CONNECTION, dtype=np.int64)
     if groups.size:
         tightest = groups.argmax(axis=1)
         wins = groups.max(axis=1) > costs.connection + ROUNDING_EUR
-        dearest = np.where(wins, _Code.GROUP + tightest, dearest)
-    capped = np.where(worth.capped_by == CONNECTION, int(_Code.CONNECTION), _Code.GROUP + worth.capped_by)
+        dearest = np.where(wins, _GROUP + tightest, dearest)
+    capped = np.where(worth.capped_by == CONNECTION, _CONNECTION, _GROUP + worth.capped_by)
     named = (worth.capped_by != NOBODY) & (costs.connection + costs.groups <= ROUNDING_EUR)
     return np.asarray(np.where(named, capped, dearest))
-
-
-def _find_sun(problem: Problem, worth: Worth) -> Flags:
-    """Say in which steps energy costs less than import, since sun is left over (t)."""
-    cost = worth.energy_cost_eur_per_kw / problem.step_h
-    cheaper = cost < np.asarray(problem.import_price_eur_per_kwh) - SAME_EUR
-    return np.asarray(cheaper & (np.asarray(problem.pv_kw) > NOTABLE))
 
 
 def _charges_later_from(sunny: Flags, power: Floats) -> Flags:
@@ -207,49 +205,45 @@ def _full(problem: Problem, plan: Plan) -> Flags:
 
 def _describe(
     problem: Problem,
-    ev: Ev,
     code: int,
-    run: range,
-    worth: Worth,
-    costs: _Costs,
-    power_kw: Floats,
     i: int,
+    run: tuple[int, int],
+    prices: tuple[float, float],
+    power_kw: Floats,
 ) -> Wait:
-    reason, of = _reason(problem, code, run)
-    steps = slice(run.start, run.stop)
-    cost = float(costs.total[i, steps].mean()) / problem.step_h
-    gain = float(worth.gain_eur_per_kw[i, steps].mean()) / problem.step_h
-    ahead = np.flatnonzero(power_kw[run.stop : ev.departure_step] > NOTABLE)
-    until = int(run.stop + ahead[0]) if ahead.size else None
-    most_kw = float(power_kw[steps].max())
+    ev, (first, end) = problem.evs[i], run
+    reason, of = _reason(problem, code, first)
+    ahead = power_kw[end : ev.departure_step] > NOTABLE
+    until = end + int(ahead.argmax()) if ahead.any() else None
+    most_kw = float(power_kw[first:end].max())
     words = (_WHILE_CHARGING if most_kw > NOTABLE else _WHILE_WAITING)[reason].format(
         at="" if until is None else f" until {_clock(problem, until)}",
         kw=f"{most_kw:.2f} kW",
         of=of,
-        compared=f": a kWh costs {cost:.3f} EUR now and is worth {gain:.3f} EUR",
+        compared=f": a kWh costs {prices[0]:.3f} EUR now and is worth {prices[1]:.3f} EUR",
     )
     return Wait(
         ev=ev.id,
-        first_step=run.start,
-        end_step=run.stop,
+        first_step=first,
+        end_step=end,
         reason=reason,
         of=of,
-        cost_eur_per_kwh=cost,
-        worth_eur_per_kwh=gain,
+        cost_eur_per_kwh=prices[0],
+        worth_eur_per_kwh=prices[1],
         until_step=until,
         words=f"{ev.id} {words}",
     )
 
 
-def _reason(problem: Problem, code: int, run: range) -> tuple[Reason, str | None]:
-    if code >= _Code.BAND:
-        return Reason.PEAK, problem.peak_bands[code - _Code.BAND].name
-    if code >= _Code.GROUP:
-        return Reason.LIMIT, problem.groups[code - _Code.GROUP].id
-    if code == _Code.CONNECTION:
+def _reason(problem: Problem, code: int, step: int) -> tuple[Reason, str | None]:
+    if code >= _BAND:
+        return Reason.PEAK, problem.peak_bands[code - _BAND].name
+    if code >= _GROUP:
+        return Reason.LIMIT, problem.groups[code - _GROUP].id
+    if code == _CONNECTION:
         sources = problem.import_limit_source
-        return Reason.LIMIT, "connection" if sources is None else sources[run.start]
-    return _REASONS[_Code(code)], None
+        return Reason.LIMIT, "connection" if sources is None else sources[step]
+    return _REASONS[code], None
 
 
 def _clock(problem: Problem, step: int) -> str:

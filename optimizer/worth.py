@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from optimizer.coefficients import Coefficients, Flags, Floats
 from optimizer.compiled import Program
-from optimizer.plan import LimitValue, Values
+from optimizer.plan import LimitValue, Plan, Values
 from optimizer.problem import Problem
 from optimizer.solve import Solution
 
@@ -42,7 +42,7 @@ class Worth:
     energy_cost_eur_per_kw
         What one more kW at a socket costs, without peaks and limits (t).
     peak_eur_per_kw
-        What each band adds where the import makes its peak (b, t).
+        What each band adds where the import is its peak (b, t).
     import_eur_per_kw, export_eur_per_kw
         One more kW of the connection's limits (t).
     group_import_eur_per_kw, group_export_eur_per_kw
@@ -63,7 +63,7 @@ class Worth:
     capped_by: npt.NDArray[np.int64]
 
 
-def compute_worth(problem: Problem, final: Final) -> Worth:
+def compute_worth(problem: Problem, final: Final, plan: Plan) -> Worth:
     """Read the duals of a program.
 
     Parameters
@@ -72,6 +72,9 @@ def compute_worth(problem: Problem, final: Final) -> Worth:
         What was asked.
     final
         Where the search ended.
+    plan
+        What is answered: energy and peaks are priced by its flows, where the duals leave open what one more
+        kW costs at a flow of 0 and at a peak that several steps make.
     """
     data, program, solution = final.data, final.program, final.solution
 
@@ -79,7 +82,6 @@ def compute_worth(problem: Problem, final: Final) -> Worth:
         # A limit's dual is what its right-hand side adds to the cost: a looser one takes off.
         return program.read_rows(name, solution.row_duals)
 
-    peaks = np.maximum(0.0, rows("band_peak"))
     cost = rows("energy_balance")[0]
     limits = [np.maximum(0.0, -rows(name)) for name in ("import_limit", "export_limit")]
     groups = [np.maximum(0.0, -rows(name)) for name in ("group_import", "group_export")]
@@ -99,9 +101,25 @@ def compute_worth(problem: Problem, final: Final) -> Worth:
             # The group counts a share of the power: one more kW of its limit is more at the socket.
             share = np.divide(1.0, weight, out=np.zeros_like(weight), where=weight > 0.0)[:, None]
             groups[side][g] += (np.where(caps[side] == g, scarce[side], 0.0) * share).sum(axis=0)
-    return Worth(
-        cost - peaks.sum(axis=0), peaks, limits[0][0], limits[1][0], groups[0], groups[1], gain, caps[0]
+    energy, peaks = _energy_cost(problem, plan), _peak_cost(data, plan)
+    return Worth(energy, peaks, limits[0][0], limits[1][0], groups[0], groups[1], gain, caps[0])
+
+
+def _energy_cost(problem: Problem, plan: Plan) -> Floats:
+    """Return what one more kW costs over a step: import, export that is given up, sun that is turned down."""
+    bought = np.asarray(problem.import_price_eur_per_kwh)
+    price = np.where(np.array(plan.export_kw) > ROUNDING_KW, problem.export_price_eur_per_kwh, bought)
+    price = np.where(np.array(plan.curtailed_kw) > ROUNDING_KW, np.minimum(bought, 0.0), price)
+    return np.asarray(problem.step_h * price)
+
+
+def _peak_cost(data: Coefficients, plan: Plan) -> Floats:
+    """Return what one more kW adds to the price of each band's peak, in the steps that make it."""
+    peaks = np.array([band.peak_kw for band in plan.peak_bands]).reshape(-1, 1)
+    made = (
+        data.in_band & (np.array(plan.import_kw) >= peaks - ROUNDING_KW) & (np.array(plan.export_kw) == 0.0)
     )
+    return np.where(made, data.peak_price_eur_per_kw[:, None], 0.0)
 
 
 def list_values(problem: Problem, worth: Worth) -> Values:

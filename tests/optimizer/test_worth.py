@@ -157,7 +157,7 @@ def test_a_limit_with_room_is_worth_nothing(document: dict[str, Any]) -> None:
     data = compute_coefficients(problem)
     found = search(data, problem.gap, Budget(60.0))
     assert found.final is not None
-    worth, values = compute_worth(problem, found.final), found.final.solution.values
+    worth, values = compute_worth(problem, found.final, plan(problem)), found.final.solution.values
     read = found.final.program.read
     charge, discharge = read("charge_kw", values), read("discharge_kw", values)
     curtailed = read("curtailed_kw", values)[0]
