@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from grid.errors import DocumentError
 from grid.feeds import weather_forecast_solar, weather_knmi, weather_open_meteo, weather_solcast
@@ -274,3 +277,40 @@ def test_a_feed_that_lacks_something_says_what() -> None:
     assert check_feed(WeatherFeed(source=WeatherSource.OPEN_METEO), "") == []
     told = [str(problem) for problem in check_feed(WeatherFeed(source=WeatherSource.SOLCAST), "")]
     assert [one.split(":")[0] for one in told] == ["sun.feed.site", "WIJKSTROOM_WEATHER_KEY"]
+
+
+# anything else
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+
+
+def places(node: Any) -> list[tuple[Any, Any]]:
+    """Every container of a document with every key or index in it."""
+    keys = list(node) if isinstance(node, dict) else list(range(len(node))) if isinstance(node, list) else []
+    return [(node, key) for key in keys] + [place for key in keys for place in places(node[key])]
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from([WeatherSource.OPEN_METEO, WeatherSource.SOLCAST, WeatherSource.FORECAST_SOLAR]),
+    st.integers(0, 10**6),
+    LEAVES,
+)
+def test_an_answer_that_is_damaged_anywhere_is_read_or_refused(
+    source: WeatherSource, place: int, leaf: object
+) -> None:
+    answer = document(source)
+    found = places(answer)
+    container, key = found[place % len(found)]
+    container[key] = leaf
+    with suppress(DocumentError):
+        READERS[source](json.dumps(answer), ARRAY)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 5000), st.text(max_size=6))
+def test_knmi_s_text_that_is_damaged_anywhere_is_read_or_refused(place: int, inserted: str) -> None:
+    text = text_of(WeatherSource.KNMI)
+    at = place % len(text)
+    with suppress(DocumentError):
+        weather_knmi.read(text[:at] + inserted + text[at + 1 :], ARRAY)
