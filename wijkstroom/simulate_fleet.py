@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import resource
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -202,7 +203,10 @@ async def _run(setup: CrowdSetup, options: FleetOptions, token: str) -> dict[str
         counters = None
         if options.api is not None:
             client = await stack.enter_async_context(connect_api(options.api, token))
-            counters = await stack.enter_async_context(_telling(Drivers(setup.fleet, clock, client)))
+            drivers = Drivers(setup.fleet, clock, client)
+            counters = drivers.counters
+            await stack.enter_async_context(_aside(drivers.run()))
+        await stack.enter_async_context(_aside(spare_collector(crowd)))
         line = lambda: compose_line(crowd, clock)  # noqa: E731 - too short for a name of its own
         async with shown_progress(console, setup.start, end, clock.now, line):
             await crowd.wait_until(end)
@@ -210,12 +214,19 @@ async def _run(setup: CrowdSetup, options: FleetOptions, token: str) -> dict[str
 
 
 @asynccontextmanager
-async def _telling(drivers: Drivers) -> AsyncIterator[DriverCounters]:
-    """Let people tell what they want for the length of the block."""
+async def _aside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Let something go on for the length of the block."""
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(drivers.run())
-        yield drivers.counters
+        task = group.create_task(work)
+        yield
         task.cancel()
+
+
+async def spare_collector(crowd: Crowd) -> None:
+    """Wait until everybody is online; the collector then passes over what lives as long as the run."""
+    await crowd.wait_online()
+    gc.collect()
+    gc.freeze()
 
 
 def compose_line(crowd: Crowd, clock: Clock) -> str:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Protocol
+
+import orjson
+from ocpp.charge_point import camel_to_snake_case, snake_to_camel_case
+from ocpp.messages import MessageType
 
 from grid.clock import Clock
 from simulator.client.counters import WireCounters
@@ -83,6 +88,47 @@ class StationContext:
     def instant_of(self, text: str) -> datetime:
         """Read an instant of the wire."""
         return datetime.fromisoformat(text)
+
+
+@cache
+def _spellings(kind: type) -> tuple[tuple[str, str], ...]:
+    """Return field and name on the wire of everything that a call of the package may carry."""
+    names = [field.name for field in fields(kind)]
+    return tuple(zip(names, snake_to_camel_case(dict.fromkeys(names)), strict=True))
+
+
+class Asking:
+    """Sends calls as the package's `ChargePoint` does, without its deep copies of what is nested.
+
+    That is written by this side and has the standard's names already.
+    """
+
+    async def _ask(self, payload: Any) -> Any:
+        """Send a call and return its answer.
+
+        Raises
+        ------
+        OCPPError
+            When the answer is an error.
+        TimeoutError
+            When there is none in time.
+        """
+        rpc: Any = self
+        kind: Any = type(payload)
+        values = {name: getattr(payload, field) for field, name in _spellings(kind)}
+        body = {name: value for name, value in values.items() if value is not None}
+        message_id = str(rpc._unique_id_generator())  # noqa: SLF001 - the package's own
+        async with rpc._call_lock:  # noqa: SLF001
+            await rpc._send(orjson.dumps([2, message_id, kind.__name__, body]).decode())  # noqa: SLF001
+            try:
+                answer = await rpc._get_specific_response(message_id, rpc._response_timeout)  # noqa: SLF001
+            except TimeoutError as error:
+                message = f"waited {rpc._response_timeout:g} s for an answer to {kind.__name__}"  # noqa: SLF001
+                raise TimeoutError(message) from error
+        if answer.message_type_id == MessageType.CallError:
+            raise answer.to_exception()
+        answer_kind = getattr(rpc._call_result, kind.__name__)  # noqa: SLF001
+        return answer_kind(**camel_to_snake_case(answer.payload))
 
 
 class Endpoint(Protocol):

@@ -12,6 +12,7 @@ from ocpp.routing import on
 from ocpp.v16 import ChargePoint, call, call_result
 
 from simulator.client.endpoint import (
+    Asking,
     BootResult,
     StationContext,
     composite_window,
@@ -55,7 +56,7 @@ _REASONS = frozenset(
 )
 
 
-class Station16(Keeping16, ChargePoint):
+class Station16(Keeping16, Asking, ChargePoint):
     """One connection of a station of 1.6.
 
     Parameters
@@ -135,9 +136,6 @@ class Station16(Keeping16, ChargePoint):
             await self._ask(call.FirmwareStatusNotification(message.status))
         else:
             await self._ask(call.DiagnosticsStatusNotification(message.status))
-
-    async def _ask(self, payload: Any) -> Any:
-        return await self.call(payload, suppress=False, skip_schema_validation=True)
 
     async def _authorize(self, message: AuthorizeToken) -> None:
         answer = await self._ask(call.Authorize(message.token))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator.client.endpoint import BootResult, StationContext, logger, prepare_wire
+from simulator.client.endpoint import Asking, BootResult, StationContext, logger, prepare_wire
 from simulator.client.needs import write_needs_201
 from simulator.client.profiles import encode_profile_2
 from simulator.client.transport import Transport
@@ -41,7 +41,7 @@ _STATES = {
 }
 
 
-class SpeakingTwo:
+class SpeakingTwo(Asking):
     """What a station of 2.x says, in both versions; mixed into the package's classes.
 
     Parameters
@@ -124,10 +124,6 @@ class SpeakingTwo:
             else self._call.LogStatusNotification
         )
         await self._ask(notify(message.status, request_id=message.request_id))
-
-    async def _ask(self, payload: Any) -> Any:
-        rpc: Any = self
-        return await rpc.call(payload, suppress=False, skip_schema_validation=True)
 
     async def _authorize(self, message: AuthorizeToken) -> None:
         token = {"idToken": message.token, "type": TOKEN_TYPE}

@@ -27,7 +27,7 @@ from simulator.vehicle.charging import BatteryState
 from wijkstroom.bench.frame import Figure, at_least, at_most
 from wijkstroom.fleet import KS_TARGET, DescribeOptions, describe
 from wijkstroom.resources import configs_directory, resolver
-from wijkstroom.simulate_fleet import FleetOptions, allow_files, build_crowd_setup
+from wijkstroom.simulate_fleet import FleetOptions, allow_files, build_crowd_setup, spare_collector
 
 DRAWS, SEED = 50_000, 1
 MINUTE_S = 60.0
@@ -37,6 +37,8 @@ QUIET_AT_S = 45.0
 LOOK_S = 0.5
 # A busy machine is given this long to connect everybody, and a call to be answered [s of the wall].
 PATIENCE_S, CALL_PATIENCE_S = 1200.0, 240.0
+# Until all is quiet before the window [s].
+QUIET_PATIENCE_S = 300.0
 VIRTUAL_STATIONS, VIRTUAL_HOURS = 24, 24.0
 CPU_TARGET, MB_TARGET, VIRTUAL_TARGET_S = 1.0, 2_000.0, 60.0
 # An evening: most sockets in use.
@@ -79,7 +81,7 @@ class Measured:
     meter_values_per_minute
         Messages with meter values and news of transactions, of each station [1/min].
     backlog_s
-        How long after a whole minute the last station had said everything, at the worst [s].
+        The longest time for which somebody had something to say [s].
     errors
         Everything that should not have happened since the begin.
     """
@@ -98,7 +100,7 @@ def measure() -> Sequence[Figure]:
     """Measure stations per core, a day in virtual time, and how the fleet compares with the data."""
     load = Load()
     found = uvloop.run(measure_stations(load))
-    virtual_s = asyncio.run(_measure_virtual_day())
+    virtual_s, virtual_cpu_s = asyncio.run(_measure_virtual_day())
     places = describe(DescribeOptions(DRAWS, 2025, SEED))["places"]
     worst = {name: max(place[name] for place in places) for name in ("ks_arrival", "ks_stay", "ks_energy")}
     ks = f"ElaadNL's tables, worst of {len(Place)} places, {DRAWS} draws each after physical limits"
@@ -106,7 +108,8 @@ def measure() -> Sequence[Figure]:
     return [
         *compose_figures(load, found),
         *(at_most(name, value, "1", KS_TARGET, ks) for name, value in worst.items()),
-        at_most("virtual_day_s", virtual_s, "s", VIRTUAL_TARGET_S, day),
+        at_most("virtual_day_s", virtual_s, "s", VIRTUAL_TARGET_S, f"on the wall: {day}"),
+        at_most("virtual_day_cpu_s", virtual_cpu_s, "s", VIRTUAL_TARGET_S, f"of the processor: {day}"),
     ]
 
 
@@ -125,7 +128,7 @@ def compose_figures(load: Load, found: Measured) -> list[Figure]:
         at_least(
             "meter_values_per_minute", found.meter_values_per_minute, "1/min", 1.0, f"a station; {said}"
         ),
-        at_most("backlog_s", found.backlog_s, "s", MINUTE_S, "from a whole minute until all had spoken"),
+        at_most("backlog_s", found.backlog_s, "s", MINUTE_S, "all meters speak on the minute"),
         at_most("errors", found.errors, "1", 0.0, "CALLERRORs, schema failures, timeouts of the whole run"),
         Figure(
             "messages_per_s", round(found.messages_per_s, 1), "1/s", None, None, f"calls and answers; {said}"
@@ -142,9 +145,9 @@ async def measure_stations(load: Load) -> Measured:
     with _central() as port:
         setup = replace(_moved(drawn, datetime.now(UTC)), call_timeout_s=CALL_PATIENCE_S)
         async with Crowd(setup, SystemClock(), connect_websocket(f"ws://127.0.0.1:{port}")) as crowd:
-            await asyncio.wait_for(crowd.wait_online(), PATIENCE_S)
+            await asyncio.wait_for(spare_collector(crowd), PATIENCE_S)
             await _plug_in_everywhere(crowd, load.ramp_s)
-            await asyncio.wait_for(_wait_quiet(crowd), PATIENCE_S)
+            await _wait_quiet(crowd)
             if load.measured_s >= MINUTE_S:
                 await asyncio.sleep((QUIET_AT_S - time.time()) % MINUTE_S)
             return await _measure_window(crowd, load)
@@ -154,11 +157,13 @@ async def _measure_window(crowd: Crowd, load: Load) -> Measured:
     counters = crowd.counters
     meters, messages = _meter_messages(crowd), counters.messages
     cpu_s, began = time.process_time(), time.monotonic()
-    backlog_s = 0.0
+    backlog_s, quiet_at = 0.0, began
     while (left_s := began + load.measured_s - time.monotonic()) > 0.0:
         await asyncio.sleep(min(LOOK_S, left_s))
         if crowd.waiting:
-            backlog_s = max(backlog_s, time.time() % MINUTE_S)
+            backlog_s = max(backlog_s, time.monotonic() - quiet_at)
+        else:
+            quiet_at = time.monotonic()
     wall_s = time.monotonic() - began
     return Measured(
         online=crowd.online,
@@ -191,8 +196,9 @@ async def _plug_in_everywhere(crowd: Crowd, ramp_s: float) -> None:
 
 
 async def _wait_quiet(crowd: Crowd) -> None:
-    """Wait until nobody has anything to say."""
-    while crowd.waiting:  # noqa: ASYNC110 - thousands of outboxes, looked at now and then
+    """Wait until nobody has anything to say; not for ever: the backlog of the window then says why."""
+    until = time.monotonic() + QUIET_PATIENCE_S
+    while crowd.waiting and time.monotonic() < until:  # noqa: ASYNC110 - thousands of outboxes
         await asyncio.sleep(LOOK_S)
 
 
@@ -227,16 +233,16 @@ def _central() -> Iterator[int]:
             process.terminate()
 
 
-async def _measure_virtual_day() -> float:
-    """Return how long a day of some stations takes when nothing waits for the wall [s]."""
+async def _measure_virtual_day() -> tuple[float, float]:
+    """Return what a day of some stations takes when nothing waits: on the wall, of the processor [s]."""
     path = configs_directory() / "fleets" / "utrecht.toml"
     plan = load_fleet(path, resolver(path.parent), VIRTUAL_STATIONS)
     options = FleetOptions(path, "", hours=VIRTUAL_HOURS, seed=SEED)
     setup = build_crowd_setup(plan, NO_SCENARIO, options, EVENING)
-    began = time.monotonic()
+    began, cpu_s = time.monotonic(), time.process_time()
     async with ScaledClock(EVENING, float("inf")).running() as clock:
         central = AcceptAll(clock.now)
         async with Crowd(setup, clock, central.connect) as crowd:
             await crowd.wait_until(EVENING + timedelta(hours=VIRTUAL_HOURS))
             assert not crowd.tally.violations, crowd.tally.violations
-    return time.monotonic() - began
+    return time.monotonic() - began, time.process_time() - cpu_s
