@@ -174,7 +174,8 @@ class CentralSystem:
         self._app.include_router(public)
         self._http = httpx.AsyncClient()
         self._rules = build_rules(catalogue.service, grid.tz)
-        self._oscp = OscpDesk(self.service, clock, self._http, new_id, self._rules)
+        excess = self._expected_excess
+        self._oscp = OscpDesk(self.service, clock, self._http, new_id, self._rules, excess)
         identify = self.service.identify
         self._app.include_router(build_pricing(self._prices, self.service, operator_token, identify))
         self._app.include_router(build_oscp(self._oscp))
@@ -227,6 +228,9 @@ class CentralSystem:
             self._unready.clear()
             self._stack = stack.pop_all()
         return self
+
+    def _expected_excess(self) -> list[tuple[datetime, float]]:
+        return [] if self.loop.latest is None else self.loop.latest.excess()
 
     def _planned_net_kw(self, at: datetime) -> float | None:
         return None if self.loop.latest is None else self.loop.latest.net_kw(at)

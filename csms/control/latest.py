@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from optimizer.plan import Plan
+
+# Less than this is what numbers are rounded by [kW].
+NOTICEABLE_KW: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +34,8 @@ class LatestPlan:
         if not 0 <= index < len(self.plan.import_kw):
             return None
         return self.plan.import_kw[index] - self.plan.export_kw[index]
+
+    def excess(self) -> list[tuple[datetime, float]]:
+        """Return the steps in which the street draws too much even if nobody charges, and how far [kW]."""
+        steps = enumerate(self.plan.limit_excess_kw)
+        return [(self.start + index * self.step, kw) for index, kw in steps if kw > NOTICEABLE_KW]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,12 +13,13 @@ from typing import Any, Final
 
 import httpx
 
-from csms.share.metering import GroupAccounts
+from csms.share.metering import OLDEST, GroupAccounts, Kept
 from csms.share.oscp_messages import describe_excess, describe_measurements
 from csms.state.errors import NotFoundError
 from csms.state.oscp_partners import OscpPartner, change_partner, find_partner, list_partners, store_token
 from csms.state.service import StateService
 from grid.capacity.compliance import Rules
+from grid.capacity.envelope import compute_envelope
 from grid.capacity.signals import find_group
 from grid.clock import Clock
 from grid.feeds.oscp import (
@@ -36,6 +37,7 @@ from grid.feeds.oscp import (
     choose_version,
     read_forecast,
 )
+from grid.topology import Direction
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +73,8 @@ class OscpDesk:
         Makes tokens, not guessable.
     rules
         By which it is judged whether limits were kept.
+    expected_excess
+        Returns the quarters in which base load alone is expected above the street's limit, and how far [kW].
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class OscpDesk:
         http: httpx.AsyncClient,
         new_token: Callable[[], str],
         rules: Rules,
+        expected_excess: Callable[[], Sequence[tuple[datetime, float]]],
     ) -> None:
         self._service = service
         self._clock = clock
@@ -89,6 +94,9 @@ class OscpDesk:
         self.url = FLEXIBILITY_PROVIDER_PATH
         self._beaten_at: dict[str, datetime] = {}
         self._accounts = GroupAccounts(service, clock, rules)
+        self._rules = rules
+        self._expected_excess = expected_excess
+        self._warned: set[tuple[str, datetime]] = set()
         self._segments: dict[tuple[str, str], _Segments] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -221,6 +229,7 @@ class OscpDesk:
                 if partner.agreed_at is not None and partner.name in self._partners:
                     await self._beat(partner)
                     await self._measure(partner)
+                    await self._warn(partner)
 
     async def _beat(self, partner: OscpPartner) -> None:
         now, client = self._clock.now(), self._client(partner)
@@ -250,6 +259,48 @@ class OscpDesk:
                 logger.warning("OSCP partner %s: %s; it is told again", partner.name, error_)
                 return
             self._accounts.told(partner.name, account)
+
+    async def _warn(self, partner: OscpPartner) -> None:
+        """Tell once which blocks of a forecast the street's base load alone will exceed."""
+        client, root = self._client(partner), self._service.catalogue.topology.root.id
+        groups = [key for key, node in self._partners[partner.name].groups.items() if node == root]
+        excess = self._expected_excess()
+        if client is None or not groups or not excess:
+            return
+        self._warned = {each for each in self._warned if each[1] >= self._clock.now() - OLDEST}
+        for kept in self._blame(partner.name, excess):
+            try:
+                await client.report_error(describe_excess(groups[0], kept, expected=True), kept.signal_id)
+            except OscpError as error:
+                logger.warning("OSCP partner %s: %s; it is told again", partner.name, error)
+                return
+            self._warned |= {(kept.signal_id, start) for start in kept.starts}
+
+    def _blame(self, sender: str, excess: Sequence[tuple[datetime, float]]) -> list[Kept]:
+        """Return a sender's signals that set the street's limit where it is exceeded, each block once."""
+        book, topology = self._service.state.signals, self._service.catalogue.topology
+        envelope = compute_envelope(
+            topology,
+            topology.root.id,
+            [start for start, _ in excess],
+            self._rules.tz,
+            self._rules.power_factor,
+            signals=book,
+            known_at=self._clock.now(),
+        )
+        found = []
+        for signal in (each for each in book.signals if each.sender == sender):
+            own = [
+                index
+                for index, name in enumerate(envelope.import_source)
+                if name == signal.name and (signal.id, excess[index][0]) not in self._warned
+            ]
+            limits_kw = tuple(float(envelope.import_limit_kw[index]) for index in own)
+            means_kw = tuple(limit + excess[index][1] for index, limit in zip(own, limits_kw, strict=True))
+            if own:
+                starts = tuple(excess[index][0] for index in own)
+                found.append(Kept(signal.id, Direction.IMPORT, starts, limits_kw, means_kw))
+        return found
 
     async def _agree(self, partner: OscpPartner, message: Handshake, request_id: str) -> None:
         client = self._client(partner)

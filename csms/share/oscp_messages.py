@@ -34,13 +34,18 @@ def describe_measurements(account: GroupAccount, *, intermittent: bool) -> Group
     return GroupMeasurements(group_id=account.group_id, measurements=tuple(measurements))
 
 
-def describe_excess(group_id: str, kept: Kept) -> ComplianceError:
-    """Return what is told of a forecast that was not kept: the blocks, and what was drawn in them."""
+def describe_excess(group_id: str, kept: Kept, *, expected: bool = False) -> ComplianceError:
+    """Return what is told of a forecast that was not kept, or is not expected to be: blocks and powers."""
     quarters = zip(kept.starts, kept.limits_kw, kept.means_kw, strict=True)
     told = "; ".join(
         f"{start:%Y-%m-%dT%H:%MZ} {mean:.2f} kW of {limit:.2f} kW" for start, limit, mean in quarters
     )
-    text = f"{group_id}, {kept.direction.value}, quarter means above the capacity: {told}"
+    what = (
+        "expected above the capacity even if nobody charges"
+        if expected
+        else "quarter means above the capacity"
+    )
+    text = f"{group_id}, {kept.direction.value}, {what}: {told}"
     return ComplianceError(
         message=text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…",
         forecasted_blocks=tuple(

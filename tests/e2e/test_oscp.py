@@ -195,6 +195,22 @@ async def test_a_forecast_that_was_not_kept_is_told_with_its_blocks(street: Stre
         assert "100.00 kW of 90.00 kW" in told.body["message"]
 
 
+async def test_a_forecast_that_base_load_alone_will_exceed_is_told_before_and_once(street: Street) -> None:
+    async with running(street) as world:
+        await world.join()
+        headers = {"X-Request-ID": "forecast-2"}
+        await world.provider.forecast("GRP-LOMBOK", "CONSUMPTION", [block(1.0, hours=1.0)], **headers)
+        for _ in range(6):
+            await world.clock.advance(10)
+        await world.until(lambda: world.provider.named("group_capacity_compliance_error"))
+        await world.clock.advance(30)
+        (told,) = world.provider.named("group_capacity_compliance_error")
+        assert told.correlation_id == "forecast-2"
+        assert "expected" in told.body["message"]
+        assert len(told.body["forecasted_blocks"]) == 4
+        assert {each["capacity"] for each in told.body["forecasted_blocks"]} == {1.0}
+
+
 async def test_what_a_partner_could_not_be_told_is_told_later(street: Street) -> None:
     async with running(street) as world:
         await world.join()
