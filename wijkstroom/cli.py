@@ -96,6 +96,9 @@ def demo(
     http_port: Annotated[
         int, typer.Option(min=0, max=65535, help="API and live page; 0 is any free port.")
     ] = 0,
+    quirks: Annotated[
+        bool, typer.Option("--quirks", help="Every station does one thing otherwise than its standard says.")
+    ] = False,
 ) -> None:
     """Run one street for a day and say what planning was worth.
 
@@ -123,6 +126,7 @@ def demo(
         picture_path=picture_path,
         serve=serve,
         http_port=http_port,
+        quirks=quirks,
     )
     with reported_errors():
         run_demo(options)
@@ -424,6 +428,10 @@ def prove(
         list[str] | None, typer.Option("--kind", help="Only faults of this class; may be repeated.")
     ] = None,
     guard_off: Annotated[bool, typer.Option("--guard-off", help="Without the guard: should fail.")] = False,
+    quirks_from: Annotated[
+        int | None,
+        typer.Option(min=0, help="Every station has a quirk, the first one that of this number."),
+    ] = None,
 ) -> None:
     """Run one small street for a day in virtual time while everything fails, and judge its limits.
 
@@ -439,7 +447,7 @@ def prove(
     from wijkstroom.proving.report import prove_seed  # noqa: PLC0415
 
     with reported_errors():
-        kept = prove_seed(seed, faults, hours, kind or [], guarded=not guard_off)
+        kept = prove_seed(seed, faults, hours, kind or [], guarded=not guard_off, quirks_from=quirks_from)
     raise typer.Exit(0 if kept else 1)
 
 

@@ -23,6 +23,7 @@ from wijkstroom.figures import Outcome, build_day, build_document
 from wijkstroom.outcome import collect_outcome
 from wijkstroom.picture import draw_day
 from wijkstroom.progress import compose_line, shown_progress
+from wijkstroom.quirky import give_quirks
 from wijkstroom.report import Figures, checks_text, table
 from wijkstroom.running import Running, RunOptions, http_url, running_scene
 from wijkstroom.scene import Scene, build_world, load_scene
@@ -56,6 +57,8 @@ class DemoOptions:
         Whether street and service stay up afterwards, at speed 1.
     http_port
         Of the live page; 0 picks a free one.
+    quirks
+        Whether every station has a quirk that the service does not know.
     """
 
     config: Path | None
@@ -67,6 +70,7 @@ class DemoOptions:
     picture_path: Path | None
     serve: bool
     http_port: int
+    quirks: bool = False
 
 
 def run_demo(options: DemoOptions) -> None:
@@ -79,6 +83,8 @@ def run_demo(options: DemoOptions) -> None:
     """
     began = time.monotonic()
     scene = load_scene(options.config, options.date, options.hours, options.seed)
+    if options.quirks:
+        scene = give_quirks(scene)
     console = Console(stderr=options.json_path == STDOUT)
     logging.basicConfig(level=logging.ERROR)  # a refused order is planned again: no news for an onlooker
     try:

@@ -11,7 +11,7 @@ from wijkstroom.proving.prove import Trial, Verdict
 
 def verdict(faults: int, delivered_kwh: float = 100.0, violations: tuple[Violation, ...] = ()) -> Verdict:
     trial = Trial(1, faults)
-    return Verdict(trial, faults, violations, 0.0, delivered_kwh, 30.0, 4, 200, 90, 0, 0, 2, 3.0)
+    return Verdict(trial, faults, violations, 0.0, delivered_kwh, 30.0, 4, 200, 90, 0, 0, -5.0, 2, 3.0)
 
 
 def test_figures_compare_the_same_days() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from csms.state.store import open_store
 from wijkstroom.proving.faults import KINDS, Fault, Planned, draw_faults, let_happen
@@ -12,6 +12,7 @@ from wijkstroom.proving.reversion import measure_reversion_s
 from wijkstroom.proving.site import HOURS, draw_site
 from wijkstroom.proving.stand import Stand
 from wijkstroom.proving.virtual import run_virtually
+from wijkstroom.quirky import give_quirks
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Trial:
         Length, from 06:00 local time on [h].
     planned
         Exactly these faults instead of drawn ones.
+    quirks_from
+        Which quirk the first station has, the next one the next (`wijkstroom.quirky`); None: none has any.
     """
 
     seed: int
@@ -40,6 +43,7 @@ class Trial:
     guarded: bool = True
     hours: float = HOURS
     planned: tuple[Planned, ...] | None = None
+    quirks_from: int | None = None
 
     @property
     def command(self) -> str:
@@ -47,6 +51,8 @@ class Trial:
         parts = [f"wijkstroom prove --seed {self.seed} --faults {self.faults} --hours {self.hours:g}"]
         if self.kinds != KINDS:
             parts += [f"--kind {kind.__name__}" for kind in self.kinds]
+        if self.quirks_from is not None:
+            parts.append(f"--quirks-from {self.quirks_from}")
         return " ".join(parts if self.guarded else [*parts, "--guard-off"])
 
 
@@ -70,6 +76,8 @@ class Verdict:
         Stations, profiles that were sent to them, plans that the last run of the service made.
     highest_charge_s, highest_discharge_s
         When the sockets drew most and least together [s after the begin].
+    lowest_kw
+        What they drew then, < 0 is given back [kW].
     reversions, lease_reversion_max_s
         How often a socket went back to its fallback because nobody renewed what it was told, and the longest
         that this took after the end of it [s].
@@ -86,6 +94,7 @@ class Verdict:
     plans: int
     highest_charge_s: int
     highest_discharge_s: int
+    lowest_kw: float
     reversions: int
     lease_reversion_max_s: float
 
@@ -103,6 +112,8 @@ def run_trial(trial: Trial) -> Verdict:
 
 async def _run(trial: Trial) -> Verdict:
     site = draw_site(trial.seed, trial.hours)
+    if trial.quirks_from is not None:
+        site = replace(site, scene=give_quirks(site.scene, trial.quirks_from))
     ids = [setup.id for setup in site.scene.setups]
     planned = trial.planned
     if planned is None:
@@ -135,6 +146,7 @@ async def _run(trial: Trial) -> Verdict:
         plans,
         int(total_kw.argmax()),
         int(total_kw.argmin()),
+        float(total_kw.min()),
         len(reversion_s),
         max(reversion_s, default=0.0),
     )

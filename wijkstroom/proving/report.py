@@ -33,16 +33,25 @@ def find_kinds(names: Sequence[str]) -> tuple[type[Fault], ...]:
     return tuple(known[name] for name in names) or KINDS
 
 
-def prove_seed(seed: int, faults: int, hours: float, kinds: Sequence[str], *, guarded: bool) -> bool:
+def prove_seed(
+    seed: int,
+    faults: int,
+    hours: float,
+    kinds: Sequence[str],
+    *,
+    guarded: bool,
+    quirks_from: int | None = None,
+) -> bool:
     """Run one seed and print what came of it; say whether every limit was kept.
 
     Parameters
     ----------
-    seed, faults, hours, kinds, guarded
+    seed, faults, hours, kinds, guarded, quirks_from
         As `Trial` has them.
     """
     logging.basicConfig(level=logging.CRITICAL)  # the service is made to fail: its complaints are no news
-    verdict = run_trial(Trial(seed, faults, find_kinds(kinds), guarded, hours))
+    trial = Trial(seed, faults, find_kinds(kinds), guarded, hours, quirks_from=quirks_from)
+    verdict = run_trial(trial)
     Console().print("\n".join(describe(verdict)), highlight=False)
     return not verdict.violations
 
