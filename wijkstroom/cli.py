@@ -404,6 +404,9 @@ def bench(
     site_days: Annotated[
         int | None, typer.Option("--site-days", min=1, help="For faults: how many streets and days.")
     ] = None,
+    days: Annotated[
+        int | None, typer.Option("--days", min=1, max=90, help="For uncertainty: how many days.")
+    ] = None,
 ) -> None:
     """Measure, against what was measured in the same run; results are kept in docs/results.
 
@@ -412,11 +415,12 @@ def bench(
         wijkstroom bench
         wijkstroom bench loop --json
         wijkstroom bench faults --site-days 20 --json
+        wijkstroom bench uncertainty --days 7
     """
     from wijkstroom.bench import run_bench  # noqa: PLC0415
 
     with reported_errors():
-        run_bench(name, as_json=as_json, site_days=site_days)
+        run_bench(name, as_json=as_json, site_days=site_days, days=days)
 
 
 @app.command()

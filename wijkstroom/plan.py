@@ -1,4 +1,4 @@
-"""`wijkstroom plan`: one problem document in, of a site or of a city, and one checked plan out."""
+"""`wijkstroom plan`: a problem document in, of a site, its scenarios or a city, and one checked plan out."""
 
 from __future__ import annotations
 
@@ -21,8 +21,12 @@ from optimizer.plan import EvPlan, Plan
 from optimizer.planner import plan as make_plan
 from optimizer.planner import warm_up
 from optimizer.problem import Ev, Problem, parse_problem
+from optimizer.uncertain.plan import UncertainPlan
+from optimizer.uncertain.planner import plan_uncertain
+from optimizer.uncertain.problem import Uncertain, is_uncertain, parse_uncertain
 from optimizer.workers import ProcessExecutor
 from wijkstroom.bench import stdout_to_stderr
+from wijkstroom.plan_uncertain import uncertain_table
 
 STDIN = Path("-")
 # Cities up to this size are planned in the command's own process: starting others takes longer.
@@ -37,7 +41,8 @@ def run_plan(path: Path, *, as_json: bool) -> None:
     Parameters
     ----------
     path
-        A problem as JSON, of one site or of a city (``sites`` and ``nodes``); ``-`` reads stdin.
+        A problem as JSON, of one site, of one with ``scenarios``, or of a city (``sites`` and ``nodes``);
+        ``-`` reads stdin.
     as_json
         Print the whole plan as JSON on stdout and nothing else there.
 
@@ -47,8 +52,12 @@ def run_plan(path: Path, *, as_json: bool) -> None:
         With every error of the document and its JSON path.
     """
     text = read_document(path)
-    if is_city(read_json(text, source=_name(path))):
+    document = read_json(text, source=_name(path))
+    if is_city(document):
         _run_city(parse_city(text, source=_name(path)), as_json=as_json)
+        return
+    if is_uncertain(document):
+        _run_uncertain(parse_uncertain(document, source=_name(path)), as_json=as_json)
         return
     problem = parse_problem(text, source=_name(path))
     with stdout_to_stderr():
@@ -57,6 +66,15 @@ def run_plan(path: Path, *, as_json: bool) -> None:
         _print_json(answer)
     else:
         Console().print(plan_table(problem, answer))
+
+
+def _run_uncertain(problem: Uncertain, *, as_json: bool) -> None:
+    with stdout_to_stderr():
+        answer = plan_uncertain(problem)
+    if as_json:
+        _print_json(answer)
+    else:
+        Console().print(uncertain_table(problem, answer))
 
 
 def _run_city(city: City, *, as_json: bool) -> None:
@@ -76,7 +94,7 @@ def _plan_in_processes(city: City) -> CityPlan:
         executor.close()
 
 
-def _print_json(answer: Plan | CityPlan) -> None:
+def _print_json(answer: Plan | CityPlan | UncertainPlan) -> None:
     sys.stdout.write(json.dumps(answer.model_dump(mode="json"), indent=2, allow_nan=False) + "\n")
 
 

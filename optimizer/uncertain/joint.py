@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,7 @@ from optimizer.layout import ABSENT, Layout
 from optimizer.uncertain.problem import Uncertain
 
 Numbers = npt.NDArray[np.int64]
-# Families that are decided in the shared steps; the second pair exists in the exact form only.
+# Families that are decided in the shared steps; the second pair exists where a charger is on or off.
 DECIDED = ("charge_kw", "discharge_kw", "charging", "discharging")
 # A session in a step.
 Slot = tuple[str, int]
@@ -65,10 +65,27 @@ class Joint:
         ends = np.cumsum([site.layout.column_count for site in self.sites])
         return np.split(values[self.column_of], ends[:-1])
 
+    def read_first_steps(self, values: Floats) -> dict[Slot, float]:
+        """Return the signed power of every session in each shared step [kW]."""
+        powers: dict[Slot, float] = {}
+        for family, sign in (("charge_kw", 1.0), ("discharge_kw", -1.0)):
+            for slot, column in self.shared[family].items():
+                own_kw = 0.0 if column == ABSENT else sign * float(values[column])
+                powers[slot] = powers.get(slot, 0.0) + own_kw
+        return powers
+
+    def deciding_first(self) -> Joint:
+        """Return an exact program in which only the shared steps have binaries."""
+        integer = np.zeros_like(self.program.integer)
+        for family in ("charging", "discharging"):
+            integer[[column for column in self.shared[family].values() if column != ABSENT]] = True
+        return replace(self, program=replace(self.program, integer=integer))
+
     def columns(self, scenario: int, family: str) -> Numbers:
         """Return the columns ``y`` of a family of a scenario, `ABSENT` where it has none."""
         first = sum(site.layout.column_count for site in self.sites[:scenario])
-        numbers = self.sites[scenario].layout.columns[family]
+        columns = self.sites[scenario].layout.columns
+        numbers = columns.get(family, np.full_like(columns["charge_kw"], ABSENT))
         return np.where(
             numbers == ABSENT, ABSENT, self.column_of[np.where(numbers == ABSENT, 0, first + numbers)]
         )

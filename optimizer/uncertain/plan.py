@@ -54,9 +54,10 @@ class UncertainPlan(BaseModel):
         Expectations of what the scenarios' plans cost [EUR].
     gap
         As in `optimizer.plan.Plan`, of the expectations.
-    expected_plan_eur
-        Expected objective when the first steps of the plan without scenarios are carried out and the rest
-        answers to them; None where a scenario does not allow them [EUR].
+    first_steps_eur, without_scenarios_eur
+        Expectation of what the first steps, and those of the plan without scenarios, cost at the least,
+        floors of delivery that are given up included: the answers of the scenarios are relaxed [EUR]. None
+        for a simple plan, and where a scenario does not allow the other steps.
     solve_seconds
         Wall-clock time of the whole answer [s].
     first_steps
@@ -74,7 +75,8 @@ class UncertainPlan(BaseModel):
     objective_eur: float
     money_eur: float
     gap: float | None
-    expected_plan_eur: float | None
+    first_steps_eur: float | None
+    without_scenarios_eur: float | None
     solve_seconds: float
     first_steps: tuple[FirstSteps, ...]
     scenarios: tuple[ScenarioPlan, ...]

@@ -1,8 +1,10 @@
 """The door for problems with scenarios: what to do now, and a checked plan for every scenario, always.
 
-Two first stages are tried: the one of the joint program, and that of the plan without scenarios, to which
-every scenario answers as well as it can. The better one is taken, so that planning on scenarios is never
-worse, on these scenarios, than planning without.
+1. The relaxation of the joint program is a bound.
+2. The joint program with binaries in the shared steps only gives first steps that the sockets can follow. The
+   first steps of the plan without scenarios are tried as well; what both cost is compared with the answers to
+   them relaxed alike, and the cheaper ones are taken.
+3. Dives complete them to a plan for each scenario. Small problems are then searched with all binaries.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.coefficients import Floats
 from optimizer.evaluate import Powers, build_plan, compute_gap
 from optimizer.heuristics import plan_earliest_deadline, plan_idle
 from optimizer.plan import Plan, PlanStatus, Proof, Stop
@@ -31,31 +32,53 @@ from optimizer.uncertain.problem import Uncertain
 
 log = logging.getLogger(__name__)
 
-# Dives at these thresholds; the joint program has many sessions.
-DIVES = THRESHOLDS[:3]
-# More binaries than this are not searched: the dive is nearer than the search comes in seconds.
-MOST_BINARIES = 1000
+# Dives at these thresholds.
+DIVES = THRESHOLDS[1:4]
+# Another threshold is tried while the answers to the first steps are this far from their bound [fraction].
+NEAR_GAP = 0.02
+# Share of the budget, and of the wanted gap, that the decision about the first steps may take.
+FIRST_FRACTION = 0.5
+# More binaries than this are not searched.
+MOST_BINARIES = 200
 UNKNOWN = PlanStatus(proof=Proof.FALLBACK, stop=Stop.SOLVER_FAILED)
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What the search found: powers of each scenario, expected cost, bound, cost of the other first stage."""
+    """What the search found.
+
+    Parameters
+    ----------
+    powers
+        Of each scenario; None when it found none.
+    total_eur, bound_eur
+        Their expected cost, floors that are given up included, and what no plan undercuts.
+    stop
+        Why it ended.
+    first_steps_eur, without_eur
+        What the first steps cost at the least, and those of the plan without scenarios.
+    """
 
     powers: tuple[Powers, ...] | None
     total_eur: float
     bound_eur: float
-    expected_plan_eur: float | None
     stop: Stop
+    first_steps_eur: float | None = None
+    without_eur: float | None = None
 
 
-def plan_uncertain(problem: Uncertain) -> UncertainPlan:
+_NOTHING = _Found(None, math.inf, -math.inf, Stop.SOLVER_FAILED)
+
+
+def plan_uncertain(problem: Uncertain, *, compare: bool = True) -> UncertainPlan:
     """Plan a site with scenarios.
 
     Parameters
     ----------
     problem
         A validated problem with scenarios.
+    compare
+        Also plan without scenarios, and take those first steps when they are better.
 
     Returns
     -------
@@ -66,11 +89,11 @@ def plan_uncertain(problem: Uncertain) -> UncertainPlan:
     started_s = time.monotonic()
     budget = Budget(problem.expected.time_limit_s)
     try:
-        found = _search(problem, budget)
+        found = _search(problem, budget, compare=compare)
     except Exception:
         # Whatever breaks in there, the street needs a plan.
         log.exception("the search for a plan on scenarios broke")
-        found = _Found(None, math.inf, -math.inf, None, Stop.SOLVER_FAILED)
+        found = _NOTHING
     answer = None
     if found.powers is not None:
         plans = [
@@ -83,13 +106,14 @@ def plan_uncertain(problem: Uncertain) -> UncertainPlan:
             log.error("the plan on scenarios breaks %d rules: %s", len(findings), findings[0])
             answer = None
     if answer is None:
-        answer = _answer(problem, _wait(problem), _Found(None, math.inf, found.bound_eur, None, found.stop))
+        nothing = _Found(None, math.inf, found.bound_eur, found.stop)
+        answer = _answer(problem, _wait(problem), nothing)
     seconds = {"solve_seconds": time.monotonic() - started_s}
     return answer.model_copy(update=seconds)
 
 
 def evaluate_first_steps(problem: Uncertain, first: Steps) -> float | None:
-    """Return the expected cost when some first steps are carried out and the rest answers to them [EUR].
+    """Return what some first steps cost at the least, whatever follows [EUR].
 
     Parameters
     ----------
@@ -101,13 +125,12 @@ def evaluate_first_steps(problem: Uncertain, first: Steps) -> float | None:
     Returns
     -------
     float or None
-        Objective with the price of floors that are given up; None where a scenario does not allow them.
+        Expectation with the answer of each scenario relaxed; None where a scenario does not allow them.
     """
     joint = build_joint(problem, exact=False)
-    solver = Solver(joint.program)
-    diver = JointDiver(joint, solver, Budget(problem.expected.time_limit_s))
-    kept = _respond(diver, first)
-    return kept.objective_eur if kept.found else None
+    diver = JointDiver(joint, Solver(joint.program), Budget(problem.expected.time_limit_s))
+    solution = diver.respond(first)
+    return solution.objective_eur if solution.found else None
 
 
 def read_first_steps(plan: Plan, shared_steps: int) -> dict[tuple[str, int], float]:
@@ -115,46 +138,60 @@ def read_first_steps(plan: Plan, shared_steps: int) -> dict[tuple[str, int], flo
     return {(ev.id, step): ev.power_kw[step] for ev in plan.evs for step in range(shared_steps)}
 
 
-def _search(problem: Uncertain, budget: Budget) -> _Found:
+def _search(problem: Uncertain, budget: Budget, *, compare: bool) -> _Found:
     joint = build_joint(problem, exact=False)
     diver = JointDiver(joint, Solver(joint.program), budget)
     relaxed = diver.relax()
     if not relaxed.found:
         stop = Stop.TIME_LIMIT if relaxed.outcome is Outcome.TIME_LIMIT else Stop.SOLVER_FAILED
-        return _Found(None, math.inf, -math.inf, None, stop)
-    gap, bound_eur = problem.expected.gap, relaxed.objective_eur
-    kept = _respond(diver, read_first_steps(plan(problem.expected), problem.shared_steps))
-    best = kept
-    for threshold in DIVES:
-        if best.found and compute_gap(best.objective_eur, bound_eur) <= gap:
-            break
-        best = _better(best, diver.dive(relaxed, threshold))
-    values: Sequence[Floats] = joint.split(best.values) if best.found else ()
-    programs = joint.sites
-    if not best.found or compute_gap(best.objective_eur, bound_eur) > gap:
-        exact = build_joint(problem, joint.data, exact=True)
-        if int(exact.program.integer.sum()) <= MOST_BINARIES:
-            solution = _solve_exactly(joint, exact, best, gap, budget)
-            if np.isfinite(solution.bound_eur):
-                bound_eur = max(bound_eur, solution.bound_eur)
-            if solution.found and solution.objective_eur < best.objective_eur:
-                best, values, programs = solution, exact.split(solution.values), exact.sites
-    stop = Stop.TIME_LIMIT if budget.left_s <= 0.0 else Stop.SEARCH_ENDED
-    powers = (
-        tuple(read_powers(site, each) for site, each in zip(programs, values, strict=True))
-        if values
-        else None
+        return _Found(None, math.inf, -math.inf, stop)
+    gap, exact = problem.expected.gap, build_joint(problem, joint.data, exact=True)
+    decided = Solver(exact.deciding_first().program).solve(
+        time_limit_s=FIRST_FRACTION * budget.left_s, gap=FIRST_FRACTION * gap
     )
-    kept_eur = kept.objective_eur if kept.found else None
-    return _Found(powers, best.objective_eur, min(bound_eur, best.objective_eur), kept_eur, stop)
+    bound_eur = max(relaxed.objective_eur, decided.bound_eur)
+    options: list[tuple[float, Steps]] = []
+    if decided.found:
+        options.append((decided.objective_eur, exact.read_first_steps(decided.values)))
+    without = _find_without(problem, diver, budget) if compare else None
+    options += [] if without is None else [without]
+    best = no_solution(Outcome.INFEASIBLE)
+    for first in [*(first for _, first in sorted(options, key=lambda option: option[0])), None]:
+        if not best.found:
+            best = _complete(diver, relaxed, first, max(gap, NEAR_GAP))
+    taken, values = joint, best.values
+    small = int(exact.program.integer.sum()) <= MOST_BINARIES
+    if small and (not best.found or compute_gap(best.objective_eur, bound_eur) > gap):
+        solution = _solve_exactly(joint, exact, best, gap, budget)
+        bound_eur = max(bound_eur, solution.bound_eur)
+        if solution.found and solution.objective_eur < best.objective_eur:
+            best, taken, values = solution, exact, solution.values
+    stop = Stop.TIME_LIMIT if budget.left_s <= 0.0 else Stop.SEARCH_ENDED
+    if not best.found:
+        return _Found(None, math.inf, bound_eur, stop)
+    powers = [read_powers(*each) for each in zip(taken.sites, taken.split(values), strict=True)]
+    first_steps_eur = diver.respond(taken.read_first_steps(values)).objective_eur
+    without_eur = None if without is None else without[0]
+    bound_eur = min(bound_eur, best.objective_eur)
+    return _Found(tuple(powers), best.objective_eur, bound_eur, stop, first_steps_eur, without_eur)
 
 
-def _respond(diver: JointDiver, first: Steps) -> Solution:
-    """Return the best answer of the scenarios to some first steps."""
+def _find_without(problem: Uncertain, diver: JointDiver, budget: Budget) -> tuple[float, Steps] | None:
+    """Return what the first steps of the plan without scenarios cost, and them; None if one forbids them."""
+    if budget.left_s <= 0.0:
+        return None
+    expected = problem.expected.model_copy(update={"time_limit_s": budget.left_s})
+    first = read_first_steps(plan(expected), problem.shared_steps)
+    answered = diver.respond(first)
+    return (answered.objective_eur, first) if answered.found else None
+
+
+def _complete(diver: JointDiver, relaxed: Solution, first: Steps | None, near_gap: float) -> Solution:
+    """Return the best of some dives with some first steps kept, or the first that is near the bound."""
     best = no_solution(Outcome.INFEASIBLE)
     for threshold in DIVES:
-        best = _better(best, diver.dive(best, threshold, first))
-        if best.outcome is Outcome.INFEASIBLE:
+        best = _better(best, diver.dive(relaxed, threshold, first))
+        if best.found and compute_gap(best.objective_eur, relaxed.objective_eur) <= near_gap:
             break
     return best
 
@@ -187,9 +224,6 @@ def _answer(problem: Uncertain, plans: Sequence[Plan], found: _Found) -> Uncerta
         bound_eur = min(found.bound_eur - (total_eur - objective_eur), objective_eur)
         gap = compute_gap(total_eur, found.bound_eur)
     status = judge(gap if found.powers is not None else None, problem.expected.gap, found.stop)
-    expected_plan_eur = found.expected_plan_eur
-    if expected_plan_eur is not None:
-        expected_plan_eur -= total_eur - objective_eur
     scenarios = tuple(
         ScenarioPlan(id=one.id, probability=one.probability, plan=each.model_copy(update={"status": status}))
         for one, each in weighted
@@ -200,11 +234,12 @@ def _answer(problem: Uncertain, plans: Sequence[Plan], found: _Found) -> Uncerta
         objective_eur=objective_eur,
         money_eur=sum(one.probability * each.money_eur for one, each in weighted),
         gap=gap,
-        expected_plan_eur=expected_plan_eur,
+        first_steps_eur=found.first_steps_eur,
+        without_scenarios_eur=found.without_eur,
         solve_seconds=0.0,
         first_steps=tuple(_first_steps(problem, plans)),
         scenarios=scenarios,
-        explanation=tuple(_explain(objective_eur, expected_plan_eur, problem)),
+        explanation=tuple(_explain(found)),
     )
 
 
@@ -219,13 +254,12 @@ def _first_steps(problem: Uncertain, plans: Sequence[Plan]) -> Iterator[FirstSte
         yield FirstSteps(id=name, power_kw=tuple(power_kw))
 
 
-def _explain(objective_eur: float, expected_plan_eur: float | None, problem: Uncertain) -> Iterator[str]:
-    if expected_plan_eur is None:
-        yield "The first steps of the plan without scenarios break a limit in a scenario, or were not tried."
-    else:
-        saved_eur = max(0.0, expected_plan_eur - objective_eur)
-        steps = f"the first {problem.shared_steps} step(s) of the plan without scenarios"
-        yield f"Over these scenarios {saved_eur:.4f} EUR are saved against {steps}."
+def _explain(found: _Found) -> Iterator[str]:
+    if found.first_steps_eur is None:
+        yield "Nobody is charged in the first steps: this is a simple plan that waits."
+    elif found.without_eur is not None:
+        saved_eur = max(0.0, found.without_eur - found.first_steps_eur)
+        yield f"Over these scenarios the first steps save {saved_eur:.2f} EUR against planning without them."
 
 
 def _wait(problem: Uncertain) -> list[Plan]:
@@ -248,6 +282,3 @@ def _wait(problem: Uncertain) -> list[Plan]:
         if not check_uncertain(problem, _answer(problem, plans, _NOTHING))
         else [plan_idle(scenario.problem) for scenario in problem.scenarios]
     )
-
-
-_NOTHING = _Found(None, math.inf, -math.inf, None, Stop.SOLVER_FAILED)

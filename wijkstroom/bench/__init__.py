@@ -25,18 +25,23 @@ BENCHES = {
     "plan": "one site: time and gap of cold, hot and shifted plans, and FlexMeasures on the same problem",
     "rollout": "rollout planning: the kernel beside EV2Gym and acnportal, Utrecht 2030, power flow, gap",
     "simulate": "5,000 stations in one process, a day in virtual time, fleets beside their data",
+    "uncertainty": "a month planned hour by hour: on medians, on scenarios, with foresight, not at all",
 }
 
 
-def run_bench(name: str, *, as_json: bool, site_days: int | None = None) -> None:
+# Those that can be run shorter or longer, and the option that says how long.
+LENGTHS = {"faults": "--site-days", "uncertainty": "--days"}
+
+
+def run_bench(name: str, *, as_json: bool, site_days: int | None = None, days: int | None = None) -> None:
     """Run one benchmark, keep its result and print it; list all of them without a name.
 
     Parameters
     ----------
     as_json
         Print the document on stdout and nothing else there.
-    site_days
-        How much of it, for the benchmark of faults.
+    site_days, days
+        How much of it, for the benchmarks of faults and of uncertainty.
 
     Raises
     ------
@@ -46,16 +51,22 @@ def run_bench(name: str, *, as_json: bool, site_days: int | None = None) -> None
     if not name:
         _print_list()
         return
+    given = {"--site-days": site_days, "--days": days}
     if name not in BENCHES:
         raise DocumentError(
             "bench", [Problem("NAME", f"{name!r} is unknown; there are: {', '.join(BENCHES)}")]
         )
-    if site_days is not None and name != "faults":
-        problem = Problem("--site-days", f"{name} has none: leave it away")
-        raise DocumentError("bench", [problem])
+    lengths = {option: length for option, length in given.items() if length is not None}
+    problems = [
+        Problem(option, f"{name} has none: leave it away")
+        for option in lengths
+        if option != LENGTHS.get(name)
+    ]
+    if problems:
+        raise DocumentError("bench", problems)
     with stdout_to_stderr():
         module = importlib.import_module(f"wijkstroom.bench.{name}")
-        measure = module.measure if site_days is None else partial(module.measure, site_days)
+        measure = partial(module.measure, *lengths.values())
         document = run(name, measure)
         kept = keep(document)
     if as_json:
