@@ -59,7 +59,8 @@ def build_plan(problem: Problem, powers: Powers, status: PlanStatus) -> Plan:
         Without bound, gap, time and explanation.
     """
     power = snap(problem, powers)
-    evs = tuple(_build_ev(problem, ev, row) for ev, row in zip(problem.evs, power, strict=True))
+    energy = _energies_kwh(problem, power)
+    evs = tuple(_build_ev(problem, *each) for each in zip(problem.evs, power, energy, strict=True))
     curtailed = np.where(powers.curtailed_kw > ROUNDING_KW, powers.curtailed_kw, 0.0)
     curtailed = np.minimum(curtailed, problem.pv_kw if problem.pv_curtailable else 0.0)
     net = np.asarray(problem.base_load_kw) - np.asarray(problem.pv_kw) + curtailed + power.sum(axis=0)
@@ -110,32 +111,43 @@ def _energy_eur(problem: Problem, power: Floats, imports: Floats, exports: Float
 
 def snap(problem: Problem, powers: Powers) -> Floats:
     """Return signed powers without the rounding of a solver, shape (sessions, steps) [kW]."""
-    signed = np.zeros_like(powers.charge_kw)
-    for row, ev, charge, discharge in zip(
-        signed, problem.evs, powers.charge_kw, powers.discharge_kw, strict=True
-    ):
-        charge = _snap_direction(charge, ev.min_charge_kw, ev.max_charge_kw)  # noqa: PLW2901
-        discharge = _snap_direction(discharge, ev.min_discharge_kw, ev.max_discharge_kw)  # noqa: PLW2901
-        row[:] = charge - discharge
-    return signed
+    charge = _snap_direction(
+        powers.charge_kw, _column(problem, "min_charge_kw"), _column(problem, "max_charge_kw")
+    )
+    discharge = _snap_direction(
+        powers.discharge_kw, _column(problem, "min_discharge_kw"), _column(problem, "max_discharge_kw")
+    )
+    return np.asarray(charge - discharge)
 
 
-def _snap_direction(power: Floats, least_kw: float, most_kw: float) -> Floats:
+def _column(problem: Problem, name: str) -> Floats:
+    """Return a number of every session, shape (sessions, 1)."""
+    return np.array([getattr(ev, name) for ev in problem.evs], dtype=np.float64).reshape(-1, 1)
+
+
+def _snap_direction(power: Floats, least_kw: Floats, most_kw: Floats) -> Floats:
     power = np.where(power > ROUNDING_KW, power, 0.0)
     power = np.where((power < least_kw) & (power >= least_kw - 2 * ROUNDING_KW), least_kw, power)
     return np.where((power > most_kw) & (power <= most_kw + 2 * ROUNDING_KW), most_kw, power)
 
 
-def _build_ev(problem: Problem, ev: Ev, power: Floats) -> EvPlan:
+def _energies_kwh(problem: Problem, power: Floats) -> Floats:
+    """Return the energy in every battery at all time points, shape (sessions, steps + 1) [kWh]."""
     charge, discharge = np.maximum(power, 0.0), np.maximum(-power, 0.0)
-    stored = charge * ev.charge_efficiency - ev.charge_loss_kw * (charge > 0.0)
-    drawn = discharge / ev.discharge_efficiency + ev.discharge_loss_kw * (discharge > 0.0)
-    change = problem.step_h * (stored - drawn)
-    energy = ev.initial_energy_kwh + np.concatenate([[0.0], np.cumsum(change)])
+    stored = charge * _column(problem, "charge_efficiency")
+    stored -= _column(problem, "charge_loss_kw") * (charge > 0.0)
+    drawn = discharge / _column(problem, "discharge_efficiency")
+    drawn += _column(problem, "discharge_loss_kw") * (discharge > 0.0)
+    energy = np.zeros((power.shape[0], power.shape[1] + 1))
+    np.cumsum(problem.step_h * (stored - drawn), axis=1, out=energy[:, 1:])
+    return np.asarray(_column(problem, "initial_energy_kwh") + energy)
+
+
+def _build_ev(problem: Problem, ev: Ev, power: Floats, energy: Floats) -> EvPlan:
     window = slice(ev.arrival_step, ev.departure_step + 1)
     undelivered = 0.0
     if ev.min_delivered_kwh is not None:
-        delivered = np.concatenate([[0.0], np.cumsum(problem.step_h * charge)])
+        delivered = np.concatenate([[0.0], np.cumsum(problem.step_h * np.maximum(power, 0.0))])
         missing = np.asarray(ev.min_delivered_kwh) - delivered
         undelivered = float(max(0.0, missing[window].max()))
     return EvPlan(

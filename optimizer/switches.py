@@ -146,8 +146,8 @@ def _list_moves(data: Coefficients, state: _State) -> npt.NDArray[np.int64]:
     """Return moves (car, from, to) that lower the preferences at no cost that shows, the best first."""
     charge = state.charge_kw
     on = charge > PAUSE_KW
-    padded = np.pad(on, ((0, 0), (1, 1)))
-    before, after = padded[:, :-2], padded[:, 2:]
+    before, after = np.zeros_like(on), np.zeros_like(on)
+    before[:, 1:], after[:, :-1] = on[:, :-1], on[:, 1:]
     cars, sources = np.nonzero(on & ~(before & after))
     power = charge[cars, sources]
     net = state.net_kw()

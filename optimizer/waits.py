@@ -95,12 +95,21 @@ def list_waits(problem: Problem, data: Coefficients, plan: Plan, worth: Worth) -
         (total[sessions, end] - total[sessions, first]) / length_h
         for total in (_add_up(each) for each in (costs.total, worth.gain_eur_per_kw))
     )
+    until = _find_next(power)[sessions, end]
+    runs = (codes[sessions, first], sessions, first, end, until, cost, gain)
+    rows = power.tolist()
     return tuple(
-        _describe(problem, int(codes[i, t]), i, (t, u), (c, g), power[i])
-        for i, t, u, c, g in zip(
-            sessions.tolist(), first.tolist(), end.tolist(), cost.tolist(), gain.tolist(), strict=True
-        )
+        _describe(problem, code, i, (t, u), after, (c, g), max(rows[i][t:u]))
+        for code, i, t, u, after, c, g in zip(*(each.tolist() for each in runs), strict=True)
     )
+
+
+def _find_next(power: Floats) -> Codes:
+    """Return for each time point the first step from there on that charges, the number of steps for none."""
+    steps = power.shape[1]
+    charging = np.where(power > NOTABLE, np.arange(steps), steps)
+    after = np.minimum.accumulate(charging[:, ::-1], axis=1)[:, ::-1]
+    return np.pad(after, ((0, 0), (0, 1)), constant_values=steps)
 
 
 def _add_up(values: Floats) -> Floats:
@@ -208,14 +217,13 @@ def _describe(
     code: int,
     i: int,
     run: tuple[int, int],
+    after: int,
     prices: tuple[float, float],
-    power_kw: Floats,
+    most_kw: float,
 ) -> Wait:
     ev, (first, end) = problem.evs[i], run
     reason, of = _reason(problem, code, first)
-    ahead = power_kw[end : ev.departure_step] > NOTABLE
-    until = end + int(ahead.argmax()) if ahead.any() else None
-    most_kw = float(power_kw[first:end].max())
+    until = after if after < ev.departure_step else None
     words = (_WHILE_CHARGING if most_kw > NOTABLE else _WHILE_WAITING)[reason].format(
         at="" if until is None else f" until {_clock(problem, until)}",
         kw=f"{most_kw:.2f} kW",
