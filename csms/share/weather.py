@@ -72,15 +72,24 @@ class SunDesk:
     async def run(self) -> None:
         """Renew until cancelled."""
         while True:
-            await self.renew()
+            try:
+                await self.renew()
+            except Exception:
+                # A defect in one round must not end the loop.
+                logger.exception("the sun's forecast was not renewed")
             await self._clock.sleep(CHECK_S)
 
     async def renew(self) -> None:
         """Ask when it is time to, and put the best that is known in force."""
         now = self._clock.now()
-        if self._feed is not None and self._client is not None and self._is_due(now, self._feed):
-            self._asked_at = now
-            await self._ask(self._client, self._feed, now)
+        try:
+            if self._feed is not None and self._client is not None and self._is_due(now, self._feed):
+                self._asked_at = now
+                await self._ask(self._client, self._feed, now)
+        finally:
+            await self._put_best(self._clock.now())
+
+    async def _put_best(self, now: datetime) -> None:
         answered = self._young_answer(now)
         if answered is not None:
             self._put(answered, "its source")
@@ -151,7 +160,7 @@ class SunDesk:
         starts = TimeGrid(day, QUARTER, QUARTERS_PER_DAY).starts
         reference_kwh = clear_reference_kw(self._sun, starts) * QUARTER_HOURS
         known = np.array([start in metered for start in starts])
-        if reference_kwh[known].sum() < _LEAST_METERED * reference_kwh.sum():
+        if not known.any() or reference_kwh[known].sum() <= _LEAST_METERED * reference_kwh.sum():
             return None
         return float(sum(metered.values()) / reference_kwh[known].sum())
 

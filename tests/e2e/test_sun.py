@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -166,3 +167,30 @@ def test_a_street_whose_source_cannot_be_asked_is_refused(street: Street) -> Non
     refuse_feed(lacking, "key")
     with pytest.raises(DocumentError, match="WIJKSTROOM_WEATHER_KEY: is missing"):
         refuse_feed(lacking, "")
+
+
+def fail(*_: object) -> None:
+    raise ZeroDivisionError
+
+
+async def test_a_defect_does_not_end_the_age_limit(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(street, WeatherSource.OPEN_METEO, OPEN_METEO) as world:
+        await world.desk.renew()
+        assert world.sun.live.forecast is not None
+        monkeypatch.setattr("csms.share.weather.build_forecast", fail)
+        for _ in range(13):
+            await world.clock.advance(3600)
+            with pytest.raises(ZeroDivisionError):
+                await world.desk.renew()
+        assert world.sun.live.forecast is None
+
+
+async def test_a_defect_does_not_end_the_loop(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(street, None) as world:
+        monkeypatch.setattr(world.desk, "renew", fail)
+        task = asyncio.create_task(world.desk.run())
+        for _ in range(3):
+            await world.clock.advance(300)
+        assert not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
