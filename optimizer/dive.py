@@ -130,6 +130,8 @@ class Diver:
         self._set = self._free.copy()
         binding = (data.group_weight > 0.0) & (data.group_relief == 0.0)
         self._groups = [np.flatnonzero(binding[:, i]).tolist() for i in range(data.sessions)]
+        columns = self._program.layout.columns
+        self._switches = [each for each in _SWITCHES if (columns[each[0]] != ABSENT).any()]
         self._two_way: Flags = np.asarray(data.discharge_most_kw.any(axis=1))
 
     def relax(self) -> Solution:
@@ -256,7 +258,7 @@ class Diver:
             upper, old_upper = getattr(wanted, upper_name), getattr(self._set, upper_name)
             changed = (numbers != ABSENT) & ((lower != old_lower) | (upper != old_upper))
             self._solver.set_bounds(numbers[changed], lower[changed], upper[changed])
-        for family, lower_name, upper_name in _SWITCHES:
+        for family, lower_name, upper_name in self._switches:
             numbers = self._program.layout.columns[family]
             on, may = (getattr(wanted, name) > 0.0 for name in (lower_name, upper_name))
             old_on, old_may = (getattr(self._set, name) > 0.0 for name in (lower_name, upper_name))
@@ -282,6 +284,8 @@ class Diver:
     def _is_between(self, family: str, solution: Solution) -> Flags:
         """Say which chargers with a loss of their own are neither on nor off."""
         there = self._program.layout.columns[family] != ABSENT
+        if not self._switches:
+            return np.zeros_like(there)
         return np.asarray(there & (self._program.read(family, solution.values) < 1.0 - SWITCH_TOLERANCE))
 
     def _fix(self, bounds: _Bounds, broken: _Broken, solution: Solution, threshold: float) -> None:
