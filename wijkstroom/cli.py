@@ -16,7 +16,7 @@ from rich.console import Console
 
 import wijkstroom
 from grid.errors import DocumentError, Problem, WijkstroomError
-from wijkstroom import access, forecasts, market, rollout, solar
+from wijkstroom import access, forecasts, market, rollout, solar, tariff_commands
 
 BAD_INPUT = 2
 LOCAL_CSMS = "ws://127.0.0.1:9000/ocpp"
@@ -58,6 +58,7 @@ app.add_typer(solar.app, name="solar")
 app.add_typer(forecasts.app, name="forecast")
 app.add_typer(access.app, name="token")
 app.add_typer(market.prices_app, name="prices")
+app.add_typer(tariff_commands.tariffs_app, name="tariffs")
 fleet_app = typer.Typer(help="Fleets of electric cars, as the simulator draws them.", no_args_is_help=True)
 app.add_typer(fleet_app, name="fleet")
 
