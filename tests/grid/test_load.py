@@ -15,9 +15,10 @@ from grid.errors import DocumentError
 from grid.load import LoadProfile, LoadProfileError, forecast_base_load_kw
 from grid.timegrid import QUARTER, TimeGrid, quarters_of_local_day
 from grid.topology import Node, NodeKind
+from tests.real_data import DATA
 
 SHIPPED = Path(__file__).parents[2] / "configs/data/household_profile.csv"
-SHARED = Path("/work/shared/data/nl_standard_profiles_e1a_e4a_15min_2020-10_2021-01.csv")
+SHARED = DATA / "nl_standard_profiles_e1a_e4a_15min_2020-10_2021-01.csv"
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 PROFILE = LoadProfile.from_csv(SHIPPED)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.real_data import DATA
 from wijkstroom.forecasts import (
     DUTCH_PROFILE,
     Judged,
@@ -17,8 +18,6 @@ from wijkstroom.forecasts import (
     spread_days,
 )
 from wijkstroom.street import Street, load_street
-
-DATA = Path(__file__).parents[3] / "shared/data"
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from grid.solar.model_file import read_models
+from tests.real_data import DATA
 from wijkstroom.cli import app
 from wijkstroom.solar import OBSERVATIONS, build_document, build_table, build_targets_table, run
 
 ROOT = Path(__file__).parents[2]
-DATA = ROOT.parent / "shared/data"
 SHIPPED = ROOT / "configs/data/clearness_models_de_bilt.csv"
 
 

@@ -14,9 +14,10 @@ from grid.solar.climate import Climate
 from grid.solar.irradiance import ClimateIrradiance, FileIrradiance
 from grid.solar.model import PvArray, clear_sky_ghi_w_m2
 from grid.timegrid import QUARTER, TimeGrid
+from tests.real_data import DATA
 
 SHIPPED = Path(__file__).parents[3] / "configs/data/clearness_de_bilt.csv"
-OBSERVED = Path("/work/shared/data/knmi_de_bilt_260_hourly_2023_2024.csv")
+OBSERVED = DATA / "knmi_de_bilt_260_hourly_2023_2024.csv"
 CLIMATE = Climate.from_csv(SHIPPED)
 DE_BILT = PvArray(52.10, 5.18, 1.0, 15.0, 180.0)
 DAY = TimeGrid(datetime(2024, 6, 11, tzinfo=UTC), QUARTER, 96).starts

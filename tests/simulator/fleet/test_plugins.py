@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +23,10 @@ from simulator.fleet.joint import DriverClass, JointSampler, Place, load_session
 from simulator.fleet.mix import EvMix, load_mix
 from simulator.fleet.plugins import CLASSES, Circumstances, PlugInSampler
 from simulator.vehicle.charging import BatteryState, Offer, advance, requested_power_kw
+from tests.real_data import DATA
 from wijkstroom.resources import configs_directory
 
 CONFIGS = configs_directory()
-# A folder of data beside the source tree, or wherever the environment says.
-DATA = Path(os.environ.get("WIJKSTROOM_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 REAL_SESSIONS = DATA / "ev_sessions_workplace_us_cc0.csv"
 
 
