@@ -157,7 +157,10 @@ async def test_a_service_that_starts_again_knows_what_it_knew(street: Street) ->
 async def test_prices_that_grow_old_are_told(street: Street) -> None:
     exchange = PriceExchange()
     week_later = street.grid.prices.series.end + timedelta(days=7)
-    async with exchange.listening(), running(street, exchange, now=week_later - timedelta(minutes=5)) as world:
+    async with (
+        exchange.listening(),
+        running(street, exchange, now=week_later - timedelta(minutes=5)) as world,
+    ):
         await world.until(lambda: exchange.asked)
         assert await world.warnings() == []
         await world.pass_until(week_later + timedelta(minutes=11))
