@@ -26,6 +26,8 @@ def build_two_stage(
 
         min \sum_s \pi_s f_s,   c_{s,i,t} = c_{r,i,t},   d_{s,i,t} = d_{r,i,t}   for t < shared_steps
 
+    and the same of y and z, whether it charges or discharges at all.
+
     Parameters
     ----------
     scenarios
@@ -51,7 +53,7 @@ def build_two_stage(
     model.not_anticipated = pyo.ConstraintList()
     for (_, t), (first, *others) in slots.items():
         for s, i in others:
-            for family in ("charge_kw", "discharge_kw"):
+            for family in ("charge_kw", "discharge_kw", "charging", "discharging"):
                 one, other = (getattr(model.scenario[at], family)[who, t] for at, who in (first, (s, i)))
                 model.not_anticipated.add(one == other)
     model.expected_cost = pyo.Objective(
