@@ -25,6 +25,7 @@ from csms.api.oscp import build_oscp, build_oscp_desk
 from csms.api.pricing import build_pricing
 from csms.control.fleet import FleetDesk, FleetGate, FleetSwitch
 from csms.control.loop import ControlLoop
+from csms.control.load_forecast import LoadForecastDesk
 from csms.control.pricing import PriceDesk
 from csms.gateway.server import Gateway
 from csms.settings import MeterConfig
@@ -215,6 +216,8 @@ class CentralSystem:
             for meter in self.service.catalogue.service.meters:
                 if meter.port:
                     await stack.enter_async_context(_running(group, self._read(meter), f"meter {meter.id}"))
+            announcing = LoadForecastDesk(self.service, self._grid, self._clock).run()
+            await stack.enter_async_context(_running(group, announcing, "load forecast"))
             await stack.enter_async_context(_running(group, self.loop.run(), "control loop"))
             await stack.enter_async_context(_running(group, self._prices.run(), "prices for drivers"))
             await stack.enter_async_context(self._http)

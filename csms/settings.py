@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -286,11 +287,14 @@ class RetentionConfig(StrictModel):
     """
 
     samples_days: int = Field(default=62, ge=31)
+    load_forecasts_days
+        What suppliers were told a day ahead: imbalance is corrected for up to 17 months [days].
     messages_days: int = Field(default=30, ge=1)
     plans_days: int = Field(default=90, ge=1)
 
 
 class ComplianceConfig(StrictModel):
+    load_forecasts_days: int = Field(default=550, ge=1)
     """``[service.compliance]``: how it is judged whether limits were kept.
 
     Parameters
@@ -327,6 +331,27 @@ class FleetConfig(StrictModel):
 class ServiceConfig(StrictModel):
     """``[service]``: how the central system works on this street.
 
+class LoadForecastConfig(StrictModel):
+    """``[service.load_forecast]``: what suppliers are told a day ahead.
+
+    Parameters
+    ----------
+    made_at
+        When tomorrow's forecast is made and kept, local time; before 10:00, when suppliers need it.
+    folder
+        Where it is written as a CSV file, ``load-forecast-DAY.csv``; None: it is only offered by the API.
+    """
+
+    made_at: time = time(9, 30)
+    folder: Annotated[str, Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _in_time(self) -> Self:
+        if self.made_at.tzinfo is not None or self.made_at >= time(10):
+            raise ValueError("made_at must be a local time before 10:00, like 09:30")
+        return self
+
+
     Parameters
     ----------
     heartbeat_interval_s
@@ -356,6 +381,8 @@ class ServiceConfig(StrictModel):
     """
 
     heartbeat_interval_s: int = Field(default=900, ge=10)
+    load_forecast
+        What suppliers are told a day ahead.
     meter_interval_s: int = Field(default=300, ge=5)
     horizon_h: float = Field(default=24.0, ge=1.0, le=72.0)
     replan_delay_s: Positive = 15.0
@@ -374,4 +401,5 @@ class ServiceConfig(StrictModel):
     pricing: DriverPricing | None = None
     public_url: str | None = None
     oscp_partners: tuple[OscpPartnerConfig, ...] = ()
+    load_forecast: LoadForecastConfig = LoadForecastConfig()
     openadr_vtns: tuple[OpenAdrVtnConfig, ...] = ()

@@ -116,7 +116,7 @@ def _check(street: Street, db: str, month: str, node: str | None, *, both: bool)
     if node is not None and node not in metered:
         message = f"no meter is configured at {node!r}: there is one at {', '.join(metered) or 'no node'}"
         problems.append(Problem("--node", message))
-    missing = _missing_file(db)
+    missing = missing_file(db)
     if missing is not None:
         problems.append(
             Problem("--db", f"there is no database {missing}: name the one of `wijkstroom serve`")
@@ -128,7 +128,7 @@ def _check(street: Street, db: str, month: str, node: str | None, *, both: bool)
     return first
 
 
-def _missing_file(db: str) -> str | None:
+def missing_file(db: str) -> str | None:
     """Return the SQLite file that a URL names when it is not there: asking must not make one."""
     try:
         url = make_url(db)

@@ -46,13 +46,21 @@ def score(
 
 @prices_app.command("deviation")
 def deviation(
-    forecast: Annotated[Path, typer.Argument(metavar="FORECAST.csv", help="As /api/v1/load-forecast.csv.")],
+    forecast: Annotated[
+        str,
+        typer.Argument(
+            metavar="FORECAST", help="A file as /api/v1/load-forecast.csv; with --db a day like 2026-06-09."
+        ),
+    ],
     meter: Annotated[Path, typer.Argument(metavar="METER.csv", help="utc_start,import_kwh,export_kwh.")],
     prices: Annotated[
         Path | None, typer.Option("--prices", metavar="CSV", help="Day-ahead; default: 2023 and 2024.")
     ] = None,
     imbalance: Annotated[
         Path | None, typer.Option("--imbalance", metavar="FILE", help="CSV, or ENTSO-E's XML (A85).")
+    ] = None,
+    db: Annotated[
+        str | None, typer.Option(metavar="URL", help="Database of the service: what it announced is taken.")
     ] = None,
     ean18: Annotated[str | None, typer.Option("--ean", help="Which connection, of several.")] = None,
     *,
@@ -64,9 +72,10 @@ def deviation(
 
         wijkstroom prices deviation forecast.csv meter.csv --imbalance imbalance.csv
         wijkstroom prices deviation forecast.csv meter.csv --ean 871694600000010017 --json
+        wijkstroom prices deviation 2026-06-09 meter.csv --db sqlite:///wijkstroom.db --ean 871694600000010017
     """
     from wijkstroom.cli import reported_errors  # noqa: PLC0415 - it imports this module
     from wijkstroom.prices import run_deviation  # noqa: PLC0415
 
     with reported_errors():
-        run_deviation(forecast, meter, prices, imbalance, ean18, as_json=as_json)
+        run_deviation(forecast, meter, prices, imbalance, ean18, db, as_json=as_json)

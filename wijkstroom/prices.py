@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import asdict
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +15,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from csms.state.load_forecasts import read_frozen
+from grid.csvfile import refuse
 from grid.errors import DocumentError, Problem
 from grid.feeds.entsoe import parse_entsoe
 from grid.meterfile import read_meter
@@ -20,7 +24,9 @@ from grid.tariffs.deviation import LoadForecast, read_forecasts, settle_deviatio
 from grid.tariffs.energy import PriceSeries
 from grid.tariffs.outlook import score_forecasts
 from grid.timegrid import quarters_of_local_day
+from wijkstroom.compliance import missing_file
 from wijkstroom.resources import find_config
+from wijkstroom.running import opened_store
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 SHIPPED = Path("nl_day_ahead_2023_2024.csv")
@@ -43,22 +49,26 @@ def run_score(name: Path | None, *, as_json: bool) -> None:
 
 
 def run_deviation(
-    forecast: Path,
+    forecast: str,
     meter: Path,
     prices: Path | None,
     imbalance: Path | None,
     ean18: str | None,
+    db: str | None,
     *,
     as_json: bool,
 ) -> None:
     """Settle what a meter left of a forecast, and print.
+
+    The forecast is a file, or with a database the day of which it holds what was announced.
 
     Raises
     ------
     WijkstroomError
         With every mistake of a file, or when they do not fit each other.
     """
-    announced = _choose(read_forecasts(forecast), str(forecast), ean18)
+    forecasts = read_forecasts(Path(forecast)) if db is None else asyncio.run(_read_announced(db, forecast))
+    announced = _choose(forecasts, forecast, ean18)
     series = read_meter(meter)
     net_kwh = dict(zip(series.starts, (series.import_kwh - series.export_kwh).tolist(), strict=True))
     missing = [start for start in announced.starts if start not in net_kwh]
@@ -87,6 +97,27 @@ def run_deviation(
     for key, value in list(document.items())[2:]:
         table.add_row(key, "no imbalance prices" if value is None else str(value))
     Console().print(table)
+
+
+async def _read_announced(db: str, text: str) -> list[LoadForecast]:
+    problems: list[Problem] = []
+    day = date.min
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        problems.append(Problem("FORECAST", f"must be a day like 2026-06-09 with --db, not {text!r}"))
+    missing = missing_file(db)
+    if missing is not None:
+        problems.append(
+            Problem("--db", f"there is no database {missing}: name the one of `wijkstroom serve`")
+        )
+    refuse("prices deviation", problems)
+    async with opened_store(db) as store:
+        found = await store.read(partial(read_frozen, day=day))
+    if found is None:
+        message = f"nothing was announced for {day}: give a file of the forecast instead"
+        raise DocumentError("prices deviation", [Problem("FORECAST", message)])
+    return list(found.forecasts)
 
 
 def _choose(forecasts: list[LoadForecast], source: str, ean18: str | None) -> LoadForecast:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 from starlette.responses import PlainTextResponse
 
 from csms.api.context import ApiContext
-from csms.control.expected_load import HISTORY, expect_load, group_sessions, usual_day_kwh
-from csms.state.queries import energy_by_quarter, latest_plan
+from csms.control.load_forecast import look_ahead
+from csms.state.load_forecasts import FrozenForecast, read_frozen
 from grid.tariffs.deviation import LoadForecast, write_forecasts
-from optimizer.plan import Plan
 
 Day = Annotated[date | None, Query(description="Local day; default: tomorrow.")]
 Supplier = Annotated[str | None, Query(description="Only the connections that it buys for.")]
@@ -38,12 +35,21 @@ class LoadForecastDocument(BaseModel):
         Which.
     supplier
         Who buys for it, empty when the street file does not say.
+    made_at
+        When it was made.
+    frozen
+        Whether it is what was announced; else it is how things look now and will change.
+    late
+        Whether it was made after ten in the morning of the day before.
     quarters
         Of the local day: 92, 96 or 100.
     """
 
     ean18: str
     supplier: str
+    made_at: datetime
+    frozen: bool
+    late: bool
     quarters: list[QuarterLoad]
 
 
@@ -53,62 +59,51 @@ def build_load_forecast(context: ApiContext) -> APIRouter:
 
     @router.get("/load-forecast")
     async def get_forecast(day: Day = None, supplier: Supplier = None) -> list[LoadForecastDocument]:
-        """Return what every connection is expected to take on a day, from the plan and what is usual."""
-        return [_describe(each) for each in await _forecast(context, day, supplier)]
+        """Return what every connection is expected to take on a day: as announced, else as it looks now."""
+        chosen = _choose(context, day)
+        announced = await _read(context, chosen)
+        found = announced or await _look_now(context, chosen)
+        return [
+            _describe(each, found, frozen=announced is not None) for each in _of_supplier(found, supplier)
+        ]
 
     @router.get("/load-forecast.csv", response_class=PlainTextResponse)
     async def get_file(day: Day = None, supplier: Supplier = None) -> PlainTextResponse:
         """Return the same as a file: ean18,supplier,utc_start,net_kwh."""
-        lines = write_forecasts(await _forecast(context, day, supplier))
+        chosen = _choose(context, day)
+        found = await _read(context, chosen) or await _look_now(context, chosen)
+        lines = write_forecasts(_of_supplier(found, supplier))
         return PlainTextResponse("\n".join(lines) + "\n", media_type="text/csv")
 
     return router
 
 
-async def _forecast(context: ApiContext, day: date | None, supplier: str | None) -> list[LoadForecast]:
-    now, tz, catalogue = context.clock.now(), context.grid.tz, context.service.catalogue
-    chosen = day or now.astimezone(tz).date() + timedelta(days=1)
-    store = context.service.store
-    taken = await store.read(partial(energy_by_quarter, start=now - HISTORY, end=now))
-    usual: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
-    first = now
-    for (station_id, _), quarters in taken.items():
-        if station_id in catalogue.stations:
-            own = [(each.quarter, each.import_kwh - each.export_kwh) for each in quarters]
-            usual[catalogue.stations[station_id].connection] += own
-            used = [each.quarter for each in quarters if each.import_kwh > 0.0]
-            first = min(first, *used) if used else first
-    sessions = {
-        evse.session.id: catalogue.stations[station.station_id].connection
-        for station in context.service.state.stations.values()
-        for evse in station.evses.values()
-        if evse.session is not None and station.station_id in catalogue.stations
-    }
-    by_connection = group_sessions(sessions)
-    record = await store.read(latest_plan)
-    plan, start = None, now
-    if record is not None and record.plan_json:
-        plan = Plan.model_validate_json(record.plan_json)
-        start = datetime.fromisoformat(orjson.loads(record.problem_json)["start"])
-    days = (now - first) / timedelta(days=1)
-    return [
-        expect_load(
-            chosen,
-            tz,
-            connection,
-            usual_day_kwh(usual[connection.id], days, tz),
-            plan,
-            start,
-            by_connection.get(connection.id, frozenset()),
-        )
-        for connection in context.grid.topology.connections
-        if supplier is None or connection.supplier == supplier
-    ]
+def _choose(context: ApiContext, day: date | None) -> date:
+    return day or context.clock.now().astimezone(context.grid.tz).date() + timedelta(days=1)
 
 
-def _describe(forecast: LoadForecast) -> LoadForecastDocument:
+async def _read(context: ApiContext, day: date) -> FrozenForecast | None:
+    return await context.service.store.read(partial(read_frozen, day=day))
+
+
+async def _look_now(context: ApiContext, day: date) -> FrozenForecast:
+    return await look_ahead(context.service, context.grid, day, context.clock.now())
+
+
+def _of_supplier(found: FrozenForecast, supplier: str | None) -> list[LoadForecast]:
+    return [each for each in found.forecasts if supplier is None or each.supplier == supplier]
+
+
+def _describe(forecast: LoadForecast, found: FrozenForecast, *, frozen: bool) -> LoadForecastDocument:
     quarters = [
         QuarterLoad(utc_start=start, net_kwh=round(energy_kwh, 3))
         for start, energy_kwh in zip(forecast.starts, forecast.net_kwh.tolist(), strict=True)
     ]
-    return LoadForecastDocument(ean18=forecast.ean18, supplier=forecast.supplier, quarters=quarters)
+    return LoadForecastDocument(
+        ean18=forecast.ean18,
+        supplier=forecast.supplier,
+        made_at=found.made_at,
+        frozen=frozen,
+        late=found.late,
+        quarters=quarters,
+    )

@@ -1,4 +1,4 @@
-"""What grows is given up in time: old samples become quarters, old messages and plans go.
+"""What grows is given up in time: old samples become quarters, old messages, plans and forecasts go.
 
 Work is done in small pieces between which stations are served.
 """
@@ -19,6 +19,7 @@ from csms.state.columns import AnyRow, table_of
 from csms.state.curves import Curves, read_curves
 from csms.state.energy import quarter_edges
 from csms.state.models import (
+    LoadForecastRow,
     MessageRow,
     MeterValueRow,
     PlanRow,
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 _SESSION, _METER, _QUARTER = table_of(SessionRow), table_of(MeterValueRow), table_of(SessionQuarterRow)
 _MESSAGE, _REJECTED, _PLAN = table_of(MessageRow), table_of(RejectedSampleRow), table_of(PlanRow)
+_FORECAST = table_of(LoadForecastRow)
 
 # Hours of UTC in which streets are quiet.
 TIDY_AT: Final = time(2, 30)
@@ -55,6 +57,7 @@ class Tidied:
     messages: int
     rejected_samples: int
     plans: int
+    load_forecasts: int
 
 
 async def keep_house(store: Store, clock: Clock, retention: RetentionConfig) -> None:
@@ -79,6 +82,7 @@ async def tidy(store: Store, now: datetime, retention: RetentionConfig) -> Tidie
     samples_until = now - timedelta(days=retention.samples_days)
     messages_until = now - timedelta(days=retention.messages_days)
     plans_until = now - timedelta(days=retention.plans_days)
+    forecasts_until = now - timedelta(days=retention.load_forecasts_days)
     return Tidied(
         sessions=await _roll_up_all(store, samples_until),
         idle_values=await _delete_all(store, _delete_idle_values, samples_until),
@@ -89,6 +93,9 @@ async def tidy(store: Store, now: datetime, retention: RetentionConfig) -> Tidie
             store, partial(_delete_rows, table=_REJECTED, instant="received_at"), messages_until
         ),
         plans=await _delete_all(store, partial(_delete_rows, table=_PLAN, instant="at"), plans_until),
+        load_forecasts=await _delete_all(
+            store, partial(_delete_rows, table=_FORECAST, instant="made_at"), forecasts_until
+        ),
     )
 
 

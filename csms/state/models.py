@@ -445,3 +445,23 @@ class OscpPartnerRow(SQLModel, table=True):
     heartbeat_interval_s: int | None = None
     intermittent: bool = False
     agreed_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class LoadForecastRow(SQLModel, table=True):
+    """What a connection was expected to take on a local day (ISO), as it was announced; never changed.
+
+    ``net_kwh`` is a JSON list: import less export of the day's quarters in order, from ``start_at`` on;
+    ``late`` was made after suppliers had to have it.
+    """
+
+    __tablename__ = "load_forecast"
+    __table_args__ = (UniqueConstraint("day", "ean18"),)
+
+    id: int | None = Field(default=None, sa_column=Column(_Number, primary_key=True, autoincrement=True))
+    day: str
+    ean18: str
+    supplier: str
+    made_at: datetime = Field(sa_type=Instant, index=True)
+    late: bool
+    start_at: datetime = Field(sa_type=Instant)
+    net_kwh: str = Field(sa_type=Text)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import numpy as np
 from typer.testing import CliRunner
 
+from csms.state.load_forecasts import FrozenForecast, freeze_forecasts
+from csms.state.store import open_store
+from grid.tariffs.deviation import LoadForecast
+from grid.timegrid import quarters_of_local_day
 from wijkstroom.cli import app
 
 
@@ -66,3 +75,35 @@ def test_a_deviation_is_told_in_energy_and_money(tmp_path: Path) -> None:
     refused = CliRunner().invoke(app, [*command, *options])
     assert refused.exit_code == 2
     assert "2024-06-11T10:15" in refused.stderr
+
+
+def test_a_deviation_from_what_was_announced(tmp_path: Path) -> None:
+    url, ean18, day = f"sqlite:///{tmp_path}/street.db", "871694600000010017", date(2024, 6, 11)
+    starts = quarters_of_local_day(day, ZoneInfo("Europe/Amsterdam")).starts
+    made_at = datetime(2024, 6, 10, 7, 30, tzinfo=UTC)
+    announced = FrozenForecast(made_at, False, (LoadForecast(ean18, "Sun", starts, np.full(96, 2.0)),))
+
+    async def fill() -> None:
+        store = open_store(url, inline=True)
+        await store.write(partial(freeze_forecasts, day=day, announced=announced))
+        await store.close()
+
+    asyncio.run(fill())
+    rows = "".join(f"{start:%Y-%m-%dT%H:%MZ},2.5,0\n" for start in starts)
+    (tmp_path / "meter.csv").write_text("utc_start,import_kwh,export_kwh\n" + rows)
+    command = ["prices", "deviation", "2024-06-11", str(tmp_path / "meter.csv"), "--json"]
+    result = CliRunner().invoke(app, [*command, "--db", url])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["supplier"], found["announced_kwh"], found["more_kwh"]) == ("Sun", 192.0, 48.0)
+    for options, remedy in (
+        (["--db", f"sqlite:///{tmp_path}/other.db"], "there is no database"),
+        (["--db", url, "--ean", "871694600000010024"], "--ean"),
+    ):
+        refused = CliRunner().invoke(app, [*command, *options])
+        assert refused.exit_code == 2
+        assert remedy in refused.stderr
+    for text, remedy in (("soon", "must be a day"), ("2024-06-12", "nothing was announced")):
+        refused = CliRunner().invoke(app, [*command[:2], text, *command[3:], "--db", url])
+        assert refused.exit_code == 2
+        assert remedy in refused.stderr

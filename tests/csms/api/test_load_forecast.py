@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from csms.control.expected_load import expect_load, planned_kwh, usual_day_kwh
+from csms.control.load_forecast import LoadForecastDesk
 from csms.state.records import PlanRecord
 from grid.timegrid import QUARTER, floor_quarter
 from optimizer.plan import EvPlan, Plan, PlanStatus, Proof, Stop
@@ -84,5 +85,25 @@ async def test_every_connection_is_forecast_from_history_and_plan(
     text = (await operator.get("/api/v1/load-forecast.csv?day=2024-10-27")).text
     assert text.startswith("ean18,supplier,utc_start,net_kwh\n")
     assert len(text.splitlines()) == 1 + 100 * len(documents)
+    assert all(each["made_at"] and not each["frozen"] for each in documents)
+    assert documents[0]["late"], "it is half past five in the afternoon"
     assert (await operator.get("/api/v1/load-forecast?supplier=nobody")).json() == []
     assert (await operator.get("/api/v1/load-forecast?day=soon")).status_code == 422
+
+
+async def test_what_was_announced_stays_as_it_was(operator: httpx.AsyncClient, world: World) -> None:
+    desk = LoadForecastDesk(world.service, world.street.grid, world.clock)
+    await desk.make_due()
+    announced = (await operator.get("/api/v1/load-forecast")).json()
+    assert {(each["made_at"], each["frozen"], each["late"]) for each in announced} == {
+        ("2024-06-11T15:30:00Z", True, True)
+    }
+    await world.plug_in()
+    await world.charge(to_kwh=14.0)
+    await desk.make_due()
+    assert (await operator.get("/api/v1/load-forecast")).json() == announced
+    text = (await operator.get(f"/api/v1/load-forecast.csv?day={TOMORROW}")).text
+    assert len(text.splitlines()) == 1 + 96 * len(announced)
+    other = (await operator.get(f"/api/v1/load-forecast?day={TOMORROW + timedelta(days=1)}")).json()
+    assert not any(each["frozen"] for each in other)
+    assert max(quarter["net_kwh"] for each in other for quarter in each["quarters"]) > 0.0

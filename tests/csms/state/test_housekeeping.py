@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
+import numpy as np
 import pytest
 from sqlalchemy import func, select
 from sqlmodel import Session, SQLModel
@@ -14,17 +15,19 @@ from csms.settings import RetentionConfig
 from csms.state.columns import table_of
 from csms.state.housekeeping import Tidied, next_night, tidy
 from csms.state.journal import Journal, Way
+from csms.state.load_forecasts import FrozenForecast, freeze_forecasts
 from csms.state.models import MessageRow, MeterValueRow, PlanRow, RejectedSampleRow, SessionQuarterRow
 from csms.state.queries import energy_by_quarter, list_sessions, session_totals
 from csms.state.records import PlanRecord
 from csms.state.redaction import Redactor
 from csms.state.service import StateService
 from grid.clock import ManualClock
+from grid.tariffs.deviation import LoadForecast
 from tests.csms.state.said import begin_16, exported, minutes, register, say, stop_16
 from tests.csms.state.street import NOW
 
-RETENTION = RetentionConfig()
-NOTHING = Tidied(0, 0, 0, 0, 0)
+RETENTION = RetentionConfig(load_forecasts_days=90)
+NOTHING = Tidied(0, 0, 0, 0, 0, 0)
 
 
 def count(model: type[SQLModel]) -> partial[int]:
@@ -48,6 +51,10 @@ async def live(service: StateService, clock: ManualClock) -> None:
     await say(service, MeterReport(1, over, (register(clock.now(), 99.0),), bad), "OLD-2")
     await say(service, stop_16(over, NOW + minutes(61), 107.0), clock=clock)
     await service.record_plan(PlanRecord("p", NOW, "quarter", "CERTIFIED", 1.0, 0.0, 0.1, "{}", "{}"))
+    forecast = LoadForecast("871694600000010178", "", (NOW,), np.zeros(1))
+    await service.store.write(
+        partial(freeze_forecasts, day=NOW.date(), announced=FrozenForecast(NOW, False, (forecast,)))
+    )
     journal = Journal(service.store, clock, Redactor(b""))
     journal.note("OLD-1", OcppVersion.V16, Way.RECEIVED, '[2,"1","Heartbeat",{}]')
     await journal.close()
@@ -61,7 +68,9 @@ async def test_energy_is_the_same_before_and_after(service: StateService, clock:
     sessions = await service.store.read(list_sessions)
     samples = await service.store.read(count(MeterValueRow))
     tidied = await tidy(service.store, NOW + timedelta(days=100), RETENTION)
-    assert tidied == Tidied(sessions=1, idle_values=1, messages=1, rejected_samples=1, plans=1)
+    assert tidied == Tidied(
+        sessions=1, idle_values=1, messages=1, rejected_samples=1, plans=1, load_forecasts=1
+    )
     assert await service.store.read(count(SessionQuarterRow)) == 5
     assert await service.store.read(count(MeterValueRow)) == samples - 9
     after = await service.store.read(lambda session: energy_by_quarter(session, NOW, end))
