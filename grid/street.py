@@ -22,6 +22,7 @@ from grid.solar.live import Models
 from grid.solar.model import PvArray
 from grid.solar.model_file import read_models
 from grid.tariffs.energy import PriceBook, PriceSeries
+from grid.tariffs.imbalance import ImbalancePrices
 from grid.tariffs.network import NetworkTariff, SmallConnectionTariff, load_sheet
 from grid.topology import NOMINAL_VOLTAGE_V, Connection, Limit, Node, NodeKind, Topology
 
@@ -88,6 +89,21 @@ class NodeTable(StrictModel):
     limits: tuple[Limit, ...] = ()
 
 
+class ImbalanceTable(StrictModel):
+    """``[prices.imbalance]``: plans price what leaves the day-ahead forecast at these prices.
+
+    Parameters
+    ----------
+    file
+        CSV file of imbalance prices, like that of day-ahead prices; both directions pay the same.
+    known_before_minutes
+        How long before a quarter begins its price is known; 0: plans use the running quarter's only [min].
+    """
+
+    file: str
+    known_before_minutes: float = Field(default=0.0, ge=0.0, le=1440.0)
+
+
 class PricesTable(StrictModel):
     """``[prices]``: the energy market.
 
@@ -103,6 +119,8 @@ class PricesTable(StrictModel):
         What the supplier keeps of exported energy [EUR/kWh].
     max_age_days
         How long after the last known price forecasts keep a day's shape; later they are flat [days].
+    imbalance
+        ``[prices.imbalance]``: prices of imbalance; without it plans know day-ahead prices only.
     feed
         ``[prices.feed]``: where newer prices are fetched; without it there are those of the file.
     """
@@ -112,6 +130,7 @@ class PricesTable(StrictModel):
     energy_tax_eur_per_kwh: float = Field(ge=0.0)
     export_fee_eur_per_kwh: float = Field(ge=0.0)
     max_age_days: float = Field(default=7.0, gt=0.0, le=60.0)
+    imbalance: ImbalanceTable | None = None
     feed: PriceFeed | None = None
 
 
@@ -201,6 +220,8 @@ class GridSide:
         Who is asked for the sun's forecast; None: nobody.
     price_feed
         Where newer prices are fetched; None: nowhere.
+    imbalance
+        Prices of what leaves the day-ahead forecast; None: plans do not know them.
     """
 
     name: str
@@ -217,6 +238,7 @@ class GridSide:
     small_tariff: SmallConnectionTariff | None = None
     weather_feed: WeatherFeed | None = None
     price_feed: PriceFeed | None = None
+    imbalance: ImbalancePrices | None = None
 
 
 def load_grid_side(document: Document, resolve: Resolve) -> GridSide:
@@ -238,6 +260,7 @@ def load_grid_side(document: Document, resolve: Resolve) -> GridSide:
     street = collector.attempt(lambda: document.table("street", StreetTable))
     topology = _load_topology(document, resolve, street.voltage_v if street else NOMINAL_VOLTAGE_V, collector)
     series, prices = _load_prices(document, resolve, collector)
+    imbalance = _load_imbalance(prices, resolve, collector)
     tariff, small_tariff, charges = _load_tariffs(document, resolve, collector)
     sun, irradiance, models = _load_sun(document, resolve, topology, collector)
     collector.finish()
@@ -262,6 +285,7 @@ def load_grid_side(document: Document, resolve: Resolve) -> GridSide:
         ),
         tariff=tariff,
         price_feed=prices.feed,
+        imbalance=imbalance,
         sun=_build_sun(street, _sure(sun), _sure(irradiance), _sure(models)),
         weather_feed=_sure(sun).feed,
         realised_peak_kw=dict(charges.realised_peak_kw),
@@ -320,6 +344,17 @@ def _load_prices(
     if table is None:
         return None, None
     return collector.attempt(lambda: PriceSeries.from_csv(resolve(table.file))), table
+
+
+def _load_imbalance(
+    prices: PricesTable | None, resolve: Resolve, collector: ProblemCollector
+) -> ImbalancePrices | None:
+    table = prices.imbalance if prices else None
+    if table is None:
+        return None
+    series = collector.attempt(lambda: PriceSeries.from_csv(resolve(table.file)))
+    known_before = timedelta(minutes=table.known_before_minutes)
+    return None if series is None else ImbalancePrices(series, known_before)
 
 
 def _load_tariffs(

@@ -254,6 +254,9 @@ def _assemble(
     import_price = grid.prices.import_price_eur_per_kwh(steps.starts, now)
     import_price = import_price - grid.tariff.shifted_reward_eur_per_kwh(steps.starts, grid.tz)
     export_price = grid.prices.export_price_eur_per_kwh(steps.starts, now)
+    if grid.imbalance is not None:
+        premium = grid.imbalance.premium_eur_per_kwh(steps.starts, now, grid.prices)
+        import_price, export_price = import_price + premium, export_price + premium
     waiting = waiting_eur_per_kwh(steps)
     bands = build_peak_bands(grid, steps, history.realised_peak_kw)
     dearest = max((band.price_eur_per_kw for band in bands), default=0.0)

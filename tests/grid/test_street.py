@@ -233,3 +233,19 @@ def test_other_layers_tables_are_not_the_grid_s_business() -> None:
         Document(document.source, document.directory, {name: document.tables[name] for name in TABLES}),
         resolve,
     )
+
+
+def test_imbalance_prices_are_an_option(lombok: GridSide, tmp_path: Path) -> None:
+    assert lombok.imbalance is None
+    path = tmp_path / "imbalance.csv"
+    path.write_text("utc_start,eur_per_mwh\n2024-06-11T10:00Z,300\n2024-06-11T10:15Z,-50\n")
+    table = f'[prices.imbalance]\nfile = "{path}"\nknown_before_minutes = 15.0\n\n'
+    loaded = load_grid_side(
+        edited(lambda text: text.replace("\n[tariff]", "\n" + table + "[tariff]", 1)), resolve
+    )
+    assert loaded.imbalance is not None
+    assert loaded.imbalance.known_before == timedelta(minutes=15)
+    assert loaded.imbalance.series.values_eur_per_kwh.tolist() == [0.3, -0.05]
+    path.write_text("utc_start,eur_per_mwh\n2024-06-11T10:00Z,much\n")
+    with pytest.raises(DocumentError, match=r"line 2"):
+        load_grid_side(edited(lambda text: text.replace("\n[tariff]", "\n" + table + "[tariff]", 1)), resolve)
