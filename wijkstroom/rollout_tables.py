@@ -50,7 +50,7 @@ def print_summary(summary: Json, out: Path) -> None:
             table.add_row(label(name), *cells)
         console.print(table)
     console.print(headline(summary), highlight=False)
-    for line in held_back(summary):
+    for line in [*held_back(summary), *queue_lines(summary)]:
         console.print(line, highlight=False)
     console.print(
         f"report: {out / 'report.html'}, figures: {out / 'summary.json'}", style="dim", highlight=False
@@ -74,6 +74,22 @@ def held_back(summary: Json) -> list[str]:
         for name, each in summary["placement"]["neighbourhoods"].items()
         if each["waiting_for"]
     ]
+
+
+def queue_lines(summary: Json) -> list[str]:
+    """Say what each transformer or feeder with a date of its own held back, and which did so first."""
+    lines = []
+    for name, each in summary["placement"]["neighbourhoods"].items():
+        lines += [
+            f"{name}, {node} (connectable from {queue['connectable_from']:g}): "
+            f"{queue['delayed_by_connections']:g} poles came late, {queue['waiting']:g} still wait, "
+            f"{queue['moved_elsewhere']:g} went elsewhere"
+            for node, queue in each.get("nodes", {}).items()
+        ]
+        first = each.get("first_held_by")
+        if first:
+            lines.append(f"{name}: first held back by {first['node']}, in {first['from_year']:.1f}")
+    return lines
 
 
 def print_sweep(summaries: dict[str, Json]) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from grid.errors import DocumentError, Problem
+from simulator.rollout.connectable import MONTHS
 from simulator.rollout.figures import transformer_years
-from simulator.rollout.placement import MONTHS
 from simulator.rollout.scenario import Scenario
 from simulator.rollout.year import Tables
 

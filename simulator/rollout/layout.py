@@ -89,10 +89,21 @@ class Layout:
         """How many neighbourhoods there are, all replicates together."""
         return int(self.cell_area.max()) + 1
 
-    def with_poles(self, cells: Ints, scenario: Scenario) -> Layout:
-        """Return the layout with more poles, one per given cell (which may be named repeatedly)."""
-        order = _rank_within(np.concatenate([self.pole_cell, cells]))[len(self.pole_cell) :]
-        xy, feeder = _place(self, scenario, cells, order)
+    def with_poles(self, cells: Ints, scenario: Scenario, places: Ints | None = None) -> Layout:
+        """Return the layout with more poles.
+
+        Parameters
+        ----------
+        cells
+            One per pole; a cell may be named repeatedly.
+        scenario
+            Cells and cables.
+        places
+            Which place of its cell each pole takes; None: the next ones.
+        """
+        if places is None:
+            places = _rank_within(np.concatenate([self.pole_cell, cells]))[len(self.pole_cell) :]
+        xy, feeder = _place(self, scenario, cells, places)
         return _with_candidates(
             replace(
                 self,
@@ -101,6 +112,12 @@ class Layout:
                 pole_xy=np.concatenate([self.pole_xy, xy]),
             )
         )
+
+    def feeders_of_places(self, scenario: Scenario, cells: Ints, places: int) -> Ints:
+        """Return the cable of each of the first places of the given cells, shape (cells, places)."""
+        rank = np.tile(np.arange(places), len(cells))
+        _, feeder = _place(self, scenario, np.repeat(cells, places), rank)
+        return feeder.reshape(len(cells), places)
 
     def poles_per_cell(self) -> Ints:
         """Count the poles of each cell."""

@@ -3,6 +3,10 @@
 One planner per replicate. Every month it connects what is due, then looks at what drivers met and asks for
 more. What held an order back is written down with it: the lead time, the date from which the grid can carry
 it, or the number of connections that are made in a month; a neighbourhood without room says so.
+
+Every transformer and feeder has a queue of its own: an order waits for the date of its place, and those for
+other places pass it. The connections of a month are shared by all, in the order of asking. A pole is asked
+for where it can come first, and among those places where drivers press most.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.rollout.connectable import MONTHS, Places
 from simulator.rollout.demand import electric_cars
 from simulator.rollout.layout import cells_of
 from simulator.rollout.scenario import PlacementRule, Scenario
@@ -23,7 +28,6 @@ from simulator.rollout.tally import Tally
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-MONTHS = 12
 # The busiest hour of the week is judged on so many months: one alone is four hours of few sockets.
 REMEMBERED_MONTHS = 3
 # The guarantee asks for this share of the standing poles at a time, and for one at least.
@@ -53,6 +57,10 @@ class Order:
         What the rule saw, for the report.
     binding
         What decided the month of connection.
+    place
+        Which of the cell's places, which gives its cable; -1 where none has room.
+    moved_from
+        Stated node to which drivers' demand pointed and which cannot be connected as early; -1: none.
     """
 
     area: int
@@ -61,6 +69,8 @@ class Order:
     reason: str
     connected: int = -1
     binding: Binding | None = None
+    place: int = -1
+    moved_from: int = -1
 
     def delay_months(self, lead_months: int) -> int:
         """Return by how much the waiting list, not the work, has delayed it."""
@@ -95,12 +105,10 @@ class State:
         ]
         return cls(document["month"], orders)
 
-    def connected_cells(self) -> Ints:
-        """Return the cells of the poles that have come, in that order."""
+    def connected_places(self) -> Ints:
+        """Return cell and place of the poles that have come, in that order, shape (poles, 2)."""
         done = [order for order in self.orders if order.connected >= 0]
-        return np.array(
-            [order.cell for order in sorted(done, key=lambda each: each.connected)], dtype=np.int64
-        )
+        return _places(sorted(done, key=lambda each: each.connected))
 
 
 @dataclass(frozen=True)
@@ -129,26 +137,33 @@ class Planner:
     ----------
     scenario
         Rule, waiting list, neighbourhoods.
-    standing
-        Poles per cell on the first day of the scenario, shape (cells,).
+    places
+        Where poles stand on the first day and can come, and from when on.
     state
         From the year before.
     """
 
-    def __init__(self, scenario: Scenario, standing: Ints, state: State) -> None:
+    def __init__(self, scenario: Scenario, places: Places, state: State) -> None:
         self.scenario = scenario
+        self.places = places
         self.state = state
-        cells = [cells_of(scenario, index) for index in range(len(scenario.neighbourhoods))]
-        self._cell_area = np.repeat(np.arange(len(cells)), cells)
-        self._standing = standing + np.bincount(state.connected_cells(), minlength=len(self._cell_area))
+        self._cell_area = places.cell_area
+        came = state.connected_places()[:, 0]
+        self._standing = places.standing + np.bincount(came, minlength=len(self._cell_area))
         self._pressure = np.zeros(len(self._cell_area))
         self._seen: deque[Tally] = deque(maxlen=REMEMBERED_MONTHS)
 
     def advance(self, month: int) -> Ints:
-        """Deal with the months up to and including one; return the cells that got a pole, one entry each."""
+        """Deal with the months up to and including one; return cell and place of the poles that came.
+
+        Returns
+        -------
+        Ints
+            Shape (poles, 2).
+        """
         connected = [self._connect(each) for each in range(self.state.month + 1, month + 1)]
         self.state.month = max(self.state.month, month)
-        return np.array([cell for cells in connected for cell in cells], dtype=np.int64)
+        return _places([order for orders in connected for order in orders])
 
     def review(self, tally: Tally, pressure: Floats) -> Need:
         """Learn what drivers met in the present month and ask for poles.
@@ -176,34 +191,38 @@ class Planner:
         """Return what decided an order's month, or what it waits for at present."""
         if order.binding is not None:
             return order.binding
-        if self.state.month < self._connectable(order.area):
+        if self.state.month < self._connectable(order):
             return Binding.CONNECTABLE
         built = order.asked + self.scenario.placement.lead_months
         return Binding.LEAD_TIME if self.state.month < built else Binding.CONNECTIONS
 
-    def _connect(self, month: int) -> list[int]:
+    def node_of(self, order: Order) -> int:
+        """Return the stated node at which an order is connected or queues; -1: none."""
+        return int(self.places.node[order.cell, order.place]) if order.cell >= 0 else -1
+
+    def _connect(self, month: int) -> list[Order]:
         if self.scenario.placement.rule == PlacementRule.DEMAND:
             self._ask_by_demand(month)
         placement = self.scenario.placement
-        cells: list[int] = []
+        came: list[Order] = []
         for order in self.state.orders:
-            if len(cells) >= placement.connections_per_month:
+            if len(came) >= placement.connections_per_month:
                 break
             if order.connected >= 0 or order.cell < 0:
                 continue
-            built, allowed = order.asked + placement.lead_months, self._connectable(order.area)
+            built, allowed = order.asked + placement.lead_months, self._connectable(order)
             if month < max(built, allowed):
                 continue
             order.connected = month
             order.binding = _binding(month, built, allowed)
             self._standing[order.cell] += 1
-            cells.append(order.cell)
-        if cells and placement.rule == PlacementRule.GUARANTEE:
+            came.append(order)
+        if came and placement.rule == PlacementRule.GUARANTEE:
             self._seen.clear()  # free places of the months before say nothing about what stands now
-        return cells
+        return came
 
-    def _connectable(self, area: int) -> int:
-        return math.ceil(self.scenario.neighbourhoods[area].connectable_from * MONTHS - 1e-6)
+    def _connectable(self, order: Order) -> int:
+        return int(self.places.month[order.cell, order.place])
 
     def _need(self) -> Need:
         occupied, sampled, free, cells = (
@@ -259,22 +278,48 @@ class Planner:
         return sum(order.area == area and order.connected < 0 for order in self.state.orders)
 
     def _ask(self, area: int, count: int, month: int, reason: str) -> None:
-        """Order poles in the cells where drivers press most for the poles that stand or are ordered there."""
+        """Order poles where they can come first, and there where drivers press most for those in sight."""
         if count <= 0:
             return
-        ordered = [order.cell for order in self.state.orders if order.connected < 0 and order.cell >= 0]
-        poles = self._standing + np.bincount(np.array(ordered, dtype=np.int64), minlength=len(self._standing))
-        mine = self._cell_area == area
+        cells = np.flatnonzero(self._cell_area == area)
+        free = self._free_places()[cells]
+        poles = free.shape[1] - free.sum(axis=1)
+        built = month + self.scenario.placement.lead_months
+        months = np.maximum(self.places.month[cells], built)
         largest = self.scenario.placement.largest_poles_per_cell
         for _ in range(count):
-            open_ = mine & (poles < largest)
+            open_ = free & (poles < largest)[:, None]
             if not open_.any():
                 self.state.orders.append(Order(area, -1, month, reason, binding=Binding.FULL))
                 return
-            score = np.where(open_, (self._pressure + 1.0) / (poles + 1), -1.0)
-            cell = int(score.argmax())
-            poles[cell] += 1
-            self.state.orders.append(Order(area, cell, month, reason))
+            score = (self._pressure[cells] + 1.0) / (poles + 1)
+            wanted = _best(open_, score)
+            chosen = _best(open_ & (months == months[open_].min()), score)
+            moved_from = -1
+            if months[chosen] < months[wanted]:
+                moved_from = int(self.places.node[cells][wanted])
+            free[chosen] = False
+            poles[chosen[0]] += 1
+            cell = int(cells[chosen[0]])
+            order = Order(area, cell, month, reason, place=chosen[1], moved_from=moved_from)
+            self.state.orders.append(order)
+
+    def _free_places(self) -> NDArray[np.bool_]:
+        """Return which places neither have a pole nor await one."""
+        free = np.arange(self.places.month.shape[1]) >= self.places.standing[:, None]
+        taken = _places([order for order in self.state.orders if order.cell >= 0])
+        free[taken[:, 0], taken[:, 1]] = False
+        return free
+
+
+def _places(orders: list[Order]) -> Ints:
+    return np.array([(order.cell, order.place) for order in orders], dtype=np.int64).reshape(-1, 2)
+
+
+def _best(open_: NDArray[np.bool_], score: Floats) -> tuple[int, int]:
+    """Return the cell with the highest score among those with an open place, and the first of these."""
+    cell = int(np.where(open_.any(axis=1), score, -1.0).argmax())
+    return cell, int(open_[cell].argmax())
 
 
 def _binding(month: int, built: int, allowed: int) -> Binding:

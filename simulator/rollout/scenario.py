@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from grid.config import Document, ProblemCollector, StrictModel, load_document
+from simulator.rollout.node import Node, node_contradictions
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -130,6 +131,8 @@ class Neighbourhood(StrictModel):
         Panels, in peak kW.
     connectable_from
         First month (year, fraction) in which the grid operator connects more poles here.
+    nodes
+        Transformers and feeders for which another date holds.
     """
 
     id: str = Field(min_length=1)
@@ -147,6 +150,7 @@ class Neighbourhood(StrictModel):
     transformers: int = Field(default=1, ge=1)
     pv_kw: NonNegative = 0.0
     connectable_from: float = Field(default=0.0, ge=0.0)
+    nodes: tuple[Node, ...] = ()
 
 
 class Poles(StrictModel):
@@ -461,3 +465,7 @@ def _neighbourhood_contradictions(scenario: Scenario) -> Iterator[tuple[str, str
                     f"hold {most}; raise area_km2 or placement.largest_poles_per_cell"
                 ),
             )
+        for below, remedy in node_contradictions(
+            area.nodes, area.transformers, scenario.grid.feeders_per_transformer
+        ):
+            yield f"{at}.{below}", remedy

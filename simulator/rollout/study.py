@@ -28,7 +28,7 @@ from simulator.rollout.year import Part, Tables, Task, block_size
 STUDY_FILE, STATE_FILE, PARTS = "study.json", "state.json", "parts"
 TABLES = ("areas", "hours", "poles", "profiles", "transformers")
 # Raised when results of older parts would not fit those of newer ones.
-FORMAT = 1
+FORMAT = 2
 
 Done = Callable[[str, int, int], None]
 

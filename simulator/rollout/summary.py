@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 
 from simulator.rollout.concession import track_lots
+from simulator.rollout.connectable import MONTHS
 from simulator.rollout.figures import MEANINGS, replicate_figures, transformer_years
 from simulator.rollout.intervals import CONFIDENCE, interval, rounded, within
-from simulator.rollout.placement import MONTHS
+from simulator.rollout.node_queues import node_queues
 from simulator.rollout.scenario import Scenario
 from simulator.rollout.year import Tables
 
@@ -173,6 +174,7 @@ def _placement(scenario: Scenario, tables: Tables) -> Json:
             "mean_delay_months": rounded(float(delayed["delay_months"].mean())) if len(delayed) else 0.0,
             "binding": _counts(mine, replicates),
             "waiting_for": _counts(waiting, replicates),
+            **node_queues(scenario, index, mine, waiting),
         }
     return {"rule": scenario.placement.rule.value, "neighbourhoods": areas}
 

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simulator.rollout.calendar import STEP_H, YearGrid, year_grid
+from simulator.rollout.connectable import MONTHS, build_places, stated_nodes
 from simulator.rollout.demand import DemandModel, build_library, stack
 from simulator.rollout.kernel import Block, Kernel, PowerPolicy
 from simulator.rollout.layout import Layout, build_layout
@@ -21,7 +22,7 @@ from simulator.rollout.network import (
     load_surroundings,
     rewarded_steps,
 )
-from simulator.rollout.placement import MONTHS, Need, Planner, State
+from simulator.rollout.placement import Need, Planner, State
 from simulator.rollout.policies import StaticLimit, Uncontrolled
 from simulator.rollout.scenario import Policy, Scenario
 from simulator.rollout.smart import Smart
@@ -35,6 +36,8 @@ Tables = dict[str, pd.DataFrame]
 DEMAND, WEATHER, HOMES = range(3)
 # Replicates are computed side by side up to so many sockets: the fixed cost of a step is then shared.
 SOCKETS_PER_BLOCK = 4000
+# Columns of the poles' table where the scenario states nodes, numbered as by `stated_nodes`; -1: none.
+NODE_COLUMNS = ("node", "moved_from")
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,8 @@ class YearRun:
         self.areas = len(scenario.neighbourhoods)
         self.planners = self._planners(first_day)
         self._since = self.planners[0].state.month + 1
-        self.layout = first_day.with_poles(self._extra_cells(), scenario)
+        self.layout = first_day
+        self._add([planner.state.connected_places() for planner in self.planners])
         self._grow(task.year * MONTHS - 1)
         replicates = range(task.first, task.first + task.count)
         weather = [draw_weather(self.around, stream(seed, each, task.year, WEATHER)) for each in replicates]
@@ -154,25 +158,22 @@ class YearRun:
         task = self.task
         begin = State(task.scenario.study.years[0] * MONTHS - 1)
         states = task.states or tuple(State(begin.month) for _ in range(task.count))
-        standing = layout.poles_per_cell().reshape(task.count, self.cells)
-        return [Planner(task.scenario, mine, state) for mine, state in zip(standing, states, strict=True)]
+        return [
+            Planner(task.scenario, build_places(task.scenario, layout, copy), state)
+            for copy, state in enumerate(states)
+        ]
 
-    def _extra_cells(self) -> Ints:
-        return np.concatenate(
-            [
-                planner.state.connected_cells() + copy * self.cells
-                for copy, planner in enumerate(self.planners)
-            ]
-        )
+    def _add(self, places: list[Ints]) -> bool:
+        """Put poles at the given cells and places of each replicate; say whether there are any."""
+        cells = np.concatenate([mine[:, 0] + copy * self.cells for copy, mine in enumerate(places)])
+        if len(cells):
+            ranks = np.concatenate([mine[:, 1] for mine in places])
+            self.layout = self.layout.with_poles(cells, self.task.scenario, ranks)
+        return bool(len(cells))
 
     def _grow(self, month: int) -> bool:
         """Connect what is due up to a month; say whether any pole came."""
-        cells = np.concatenate(
-            [planner.advance(month) + copy * self.cells for copy, planner in enumerate(self.planners)]
-        )
-        if len(cells):
-            self.layout = self.layout.with_poles(cells, self.task.scenario)
-        return bool(len(cells))
+        return self._add([planner.advance(month) for planner in self.planners])
 
     def run(self) -> Part:
         """Compute the months and return tables and states."""
@@ -278,16 +279,20 @@ class YearRun:
                 order.reason,
                 planner.held_by(order).value,
                 order.delay_months(lead),
+                planner.node_of(order),
+                order.moved_from,
             )
             for copy, planner in enumerate(self.planners)
             for order in planner.state.orders
             if order.connected < 0 or order.connected >= self._since
         ]
         columns = ["replicate", "area", "cell", "asked", "connected", "reason", "binding", "delay_months"]
-        table = pd.DataFrame(rows, columns=columns)
+        table = pd.DataFrame(rows, columns=[*columns, *NODE_COLUMNS])
         table.insert(0, "policy", self.task.policy.value)
         table.insert(0, "year", self.task.year)
         kinds = dict.fromkeys(
             ("year", "replicate", "area", "cell", "asked", "connected", "delay_months"), np.int64
         )
-        return table.astype({**kinds, "policy": str, "reason": str, "binding": str})
+        kinds |= dict.fromkeys(NODE_COLUMNS, np.int64)
+        table = table.astype({**kinds, "policy": str, "reason": str, "binding": str})
+        return table if stated_nodes(self.task.scenario) else table.drop(columns=[*NODE_COLUMNS])

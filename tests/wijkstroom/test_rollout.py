@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from simulator.rollout import validation
 from wijkstroom.cli import app
-from wijkstroom.rollout_tables import held_back
+from wijkstroom.rollout_tables import held_back, queue_lines
 
 pytest.importorskip("pyarrow")
 pytest.importorskip("plotly")
@@ -112,6 +112,17 @@ def test_each_neighbourhood_says_what_holds_its_poles_back() -> None:
     (said,) = held_back({"placement": {"neighbourhoods": places}})
     assert said.startswith("A: 4.5 poles that were asked for have not come")
     assert said.endswith("held by connectable_from (3.5), largest_poles_per_cell (1)")
+
+
+def test_each_node_says_what_it_held_back_and_which_was_first() -> None:
+    queue = {"connectable_from": 2028.5, "delayed_by_connections": 3, "waiting": 1.5, "moved_elsewhere": 2}
+    first = {"node": "transformer 4", "from_year": 2026.25}
+    places = {"A": {"nodes": {"transformer 4": queue}, "first_held_by": first}, "B": {}}
+    said = queue_lines({"placement": {"neighbourhoods": places}})
+    assert said == [
+        ("A, transformer 4 (connectable from 2028.5): 3 poles came late, 1.5 still wait, 2 went elsewhere"),
+        "A: first held back by transformer 4, in 2026.2",
+    ]
 
 
 def test_an_unknown_scenario_names_the_shipped_ones(tmp_path: Path) -> None:

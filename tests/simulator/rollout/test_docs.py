@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from grid.config import StrictModel
+from simulator.rollout.node import Node
 from simulator.rollout.scenario import TABLES, Neighbourhood
 from simulator.rollout.sessions import COLUMNS
 from simulator.rollout.study import TABLES as PARQUET
@@ -16,6 +17,7 @@ TEXT = (Path(__file__).parents[3] / "docs" / "rollout.md").read_text(encoding="u
 MODELS: dict[str, type[StrictModel]] = {
     **{f"[{name}]": model for name, model in TABLES.items()},
     "[[neighbourhoods]]": Neighbourhood,
+    "[[neighbourhoods.nodes]]": Node,
 }
 
 

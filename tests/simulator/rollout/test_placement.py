@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulator.rollout.connectable import build_places
 from simulator.rollout.layout import build_layout
 from simulator.rollout.placement import Binding, Planner, State
 from simulator.rollout.scenario import Neighbourhood, Placement, PlacementRule
@@ -21,7 +22,7 @@ JANUARY = 2025 * 12
 def planner(*areas: Neighbourhood, state: State | None = None, **placement: Any) -> Planner:
     world = scenario(*areas, placement=Placement(**placement), study={"years": (2025, 2026, 2027)})
     layout = build_layout(world, 1)
-    return Planner(world, layout.poles_per_cell(), state or State(JANUARY - 1))
+    return Planner(world, build_places(world, layout, 0), state or State(JANUARY - 1))
 
 
 def tally(occupied: float, free: float, areas: int = 1) -> Tally:
