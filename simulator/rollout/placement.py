@@ -150,6 +150,7 @@ class Planner:
         self._cell_area = places.cell_area
         came = state.connected_places()[:, 0]
         self._standing = places.standing + np.bincount(came, minlength=len(self._cell_area))
+        self._free = self._free_places()
         self._pressure = np.zeros(len(self._cell_area))
         self._seen: deque[Tally] = deque(maxlen=REMEMBERED_MONTHS)
 
@@ -282,7 +283,7 @@ class Planner:
         if count <= 0:
             return
         cells = np.flatnonzero(self._cell_area == area)
-        free = self._free_places()[cells]
+        free = self._free[cells]
         poles = free.shape[1] - free.sum(axis=1)
         built = month + self.scenario.placement.lead_months
         months = np.maximum(self.places.month[cells], built)
@@ -301,6 +302,7 @@ class Planner:
             free[chosen] = False
             poles[chosen[0]] += 1
             cell = int(cells[chosen[0]])
+            self._free[cell, chosen[1]] = False
             order = Order(area, cell, month, reason, place=chosen[1], moved_from=moved_from)
             self.state.orders.append(order)
 

@@ -13,6 +13,7 @@ from simulator.rollout import results, validation
 from simulator.rollout.charts import draw
 from simulator.rollout.compare import compare_studies, load_study
 from simulator.rollout.executors import Inline
+from simulator.rollout.node import Node
 from simulator.rollout.report import shown
 from simulator.rollout.scenario import Control, Grid
 from simulator.rollout.study import Study, load_tables
@@ -27,7 +28,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     patch.setattr(validation, "DAYS", 7)
     out = tmp_path_factory.mktemp("report")
     world = scenario(
-        area(latitude=52.09, longitude=5.1),
+        area(latitude=52.09, longitude=5.1, nodes=(Node(transformer=1, connectable_from=2030.0),)),
         area(id="<B>", latitude=52.08, longitude=5.12, lot="two"),
         study={"name": "A street & more", "assumptions": ("Nobody sleeps.",)},
         grid=Grid(flow_feeders=1),
@@ -59,6 +60,8 @@ def test_nothing_is_fetched(finished: Path) -> None:
         "Guaranteed free places",
         "Which transformer fails first",
         "Poles and the waiting list",
+        "Queues in A",
+        "None of these held a pole back",
         "Power flow of the fullest feeders",
         "Nobody sleeps.",
         "Queueing theory",
