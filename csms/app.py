@@ -21,16 +21,17 @@ from fastapi import APIRouter, FastAPI
 from csms.api.application import build_application
 from csms.api.bounds import LOOPBACK_NAMES, OwnNames
 from csms.api.context import ApiContext
+from csms.api.openadr import build_openadr
 from csms.api.oscp import build_oscp, build_oscp_desk
 from csms.api.pricing import build_pricing
 from csms.control.fleet import FleetDesk, FleetGate, FleetSwitch
-from csms.control.loop import ControlLoop
 from csms.control.load_forecast import LoadForecastDesk
+from csms.control.loop import ControlLoop
 from csms.control.pricing import PriceDesk
 from csms.gateway.server import Gateway
 from csms.settings import MeterConfig
 from csms.share.day_ahead import fetching_prices
-from csms.share.openadr import running_vens
+from csms.share.openadr_desk import VenDesk
 from csms.share.oscp import OscpDesk
 from csms.share.weather import forecasting_sun
 from csms.state.catalogue import Catalogue
@@ -134,7 +135,6 @@ class CentralSystem:
         entsoe_token: str = "",
     ) -> None:
         self._grid, self._entsoe_token = grid, entsoe_token
-        self._openadr_secrets = openadr_secrets or {}
         self._weather_key, self._sun, self._weather_feed = weather_key, grid.sun, grid.weather_feed
         self.host, self.ocpp_port, self.http_port = host, ocpp_port, http_port
         self._store, self._clock = store, clock
@@ -177,9 +177,12 @@ class CentralSystem:
         self._rules = build_rules(catalogue.service, grid.tz)
         excess = self._expected_excess
         self._oscp = OscpDesk(self.service, clock, self._http, new_id, self._rules, excess)
+        secrets = openadr_secrets or {}
+        self._vens = VenDesk(self.service, clock, self._http, secrets, self._rules, new_id)
         identify = self.service.identify
         self._app.include_router(build_pricing(self._prices, self.service, operator_token, identify))
         self._app.include_router(build_oscp(self._oscp))
+        self._app.include_router(build_openadr(self._vens))
         self._app.include_router(build_oscp_desk(self._oscp, operator_token, identify))
         self._app.include_router(
             build_pages(
@@ -213,20 +216,21 @@ class CentralSystem:
             await stack.enter_async_context(_running(group, self._follow(), "live page"))
             housekeeping = keep_house(self._store, self._clock, self.service.catalogue.service.retention)
             await stack.enter_async_context(_running(group, housekeeping, "housekeeping"))
+            announcing = LoadForecastDesk(self.service, self._grid, self._clock).run()
+            await stack.enter_async_context(_running(group, announcing, "load forecast"))
             for meter in self.service.catalogue.service.meters:
                 if meter.port:
                     await stack.enter_async_context(_running(group, self._read(meter), f"meter {meter.id}"))
-            announcing = LoadForecastDesk(self.service, self._grid, self._clock).run()
-            await stack.enter_async_context(_running(group, announcing, "load forecast"))
             await stack.enter_async_context(_running(group, self.loop.run(), "control loop"))
             await stack.enter_async_context(_running(group, self._prices.run(), "prices for drivers"))
             await stack.enter_async_context(self._http)
             await stack.enter_async_context(self._forecasting_sun())
             await stack.enter_async_context(self._fetching_prices())
-            self._oscp.listen_at(self.service.catalogue.service.public_url or self._own_url)
+            public_url = self.service.catalogue.service.public_url or self._own_url
+            self._oscp.listen_at(public_url)
             await stack.enter_async_context(self._oscp.running())
-            vens = running_vens(self.service, self._clock, self._http, self._openadr_secrets, self._rules)
-            await stack.enter_async_context(vens)
+            self._vens.listen_at(public_url)
+            await stack.enter_async_context(self._vens.running())
             await stack.enter_async_context(self._serving_http(group, listening))
             self._unready.clear()
             self._stack = stack.pop_all()

@@ -237,6 +237,8 @@ class OpenAdrVtnConfig(StrictModel):
         By EAN, which of our nodes it stands for; an EAN of a connection needs no entry.
     poll_interval_s
         How often it is asked [s].
+    webhook
+        Whether it shall also tell changes at once, to an address below ``public_url``.
     """
 
     name: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9 ._:-]+$")
@@ -245,6 +247,7 @@ class OpenAdrVtnConfig(StrictModel):
     client_id: str = Field(min_length=1)
     groups: dict[str, str] = Field(default_factory=dict)
     poll_interval_s: int = Field(default=60, ge=5, le=3600)
+    webhook: bool = False
 
 
 class UnknownSessionConfig(StrictModel):
@@ -284,17 +287,17 @@ class RetentionConfig(StrictModel):
         The message log, and samples that could not be read [days].
     plans_days
         Plans with their problems [days].
+    load_forecasts_days
+        What suppliers were told a day ahead: imbalance is corrected for up to 17 months [days].
     """
 
     samples_days: int = Field(default=62, ge=31)
-    load_forecasts_days
-        What suppliers were told a day ahead: imbalance is corrected for up to 17 months [days].
     messages_days: int = Field(default=30, ge=1)
     plans_days: int = Field(default=90, ge=1)
+    load_forecasts_days: int = Field(default=550, ge=1)
 
 
 class ComplianceConfig(StrictModel):
-    load_forecasts_days: int = Field(default=550, ge=1)
     """``[service.compliance]``: how it is judged whether limits were kept.
 
     Parameters
@@ -328,9 +331,6 @@ class FleetConfig(StrictModel):
     stations_alone: int = Field(default=25, ge=1)
 
 
-class ServiceConfig(StrictModel):
-    """``[service]``: how the central system works on this street.
-
 class LoadForecastConfig(StrictModel):
     """``[service.load_forecast]``: what suppliers are told a day ahead.
 
@@ -351,6 +351,9 @@ class LoadForecastConfig(StrictModel):
             raise ValueError("made_at must be a local time before 10:00, like 09:30")
         return self
 
+
+class ServiceConfig(StrictModel):
+    """``[service]``: how the central system works on this street.
 
     Parameters
     ----------
@@ -378,11 +381,11 @@ class LoadForecastConfig(StrictModel):
         Where others reach our HTTP port; None: at the address that it listens on.
     unknown_session, vehicles, meters, retention, fleet, compliance, pricing, oscp_partners, openadr_vtns
         As said there.
+    load_forecast
+        What suppliers are told a day ahead.
     """
 
     heartbeat_interval_s: int = Field(default=900, ge=10)
-    load_forecast
-        What suppliers are told a day ahead.
     meter_interval_s: int = Field(default=300, ge=5)
     horizon_h: float = Field(default=24.0, ge=1.0, le=72.0)
     replan_delay_s: Positive = 15.0
@@ -398,8 +401,8 @@ class LoadForecastConfig(StrictModel):
     retention: RetentionConfig = RetentionConfig()
     fleet: FleetConfig = FleetConfig()
     compliance: ComplianceConfig = ComplianceConfig()
+    load_forecast: LoadForecastConfig = LoadForecastConfig()
     pricing: DriverPricing | None = None
     public_url: str | None = None
     oscp_partners: tuple[OscpPartnerConfig, ...] = ()
-    load_forecast: LoadForecastConfig = LoadForecastConfig()
     openadr_vtns: tuple[OpenAdrVtnConfig, ...] = ()

@@ -1,12 +1,13 @@
-"""VEN of OpenADR 3.1 with the GAC profile: polls VTNs, takes their events, reports what was drawn."""
+"""VEN of OpenADR 3.1 with the GAC profile: polls a VTN, hears its notifications, reports what was drawn."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -14,9 +15,11 @@ from pydantic import ValidationError
 
 from csms.settings import OpenAdrVtnConfig
 from csms.share.metering import GroupAccounts
+from csms.share.openadr_webhook import Webhook
+from csms.state.audit import record_refusal
 from csms.state.service import StateService
 from grid.capacity.compliance import Rules
-from grid.capacity.signals import find_group
+from grid.capacity.signals import CapacitySignal, find_group
 from grid.clock import Clock
 from grid.config import list_problems
 from grid.errors import DocumentError, Problem
@@ -27,8 +30,10 @@ from grid.feeds.openadr import (
     build_report,
     check_event,
     check_program,
+    event_id_of,
     read_event,
 )
+from grid.feeds.openadr_notifications import Notification, Operation, read_notification
 from grid.timegrid import QUARTER_HOURS
 from grid.topology import Direction
 
@@ -36,6 +41,9 @@ logger = logging.getLogger(__name__)
 
 # Polls that may fail before the safe mode event rules.
 MISSED_POLLS: Final = 2
+# Seconds of a scaled street's time that a poll may take.
+POLL_ALLOWANCE_S: Final = 5.0
+REFUSE_EVENT: Final = "refuse event"
 
 
 class Ven:
@@ -66,77 +74,153 @@ class Ven:
         http: httpx.AsyncClient,
         rules: Rules,
     ) -> None:
-        self._config = config
+        self.config = config
+        self.webhook: Webhook | None = None
         self._service = service
         self._clock = clock
         self._client = VenClient(config.url, config.client_id, secret, http)
         self._refused: set[str] = set()
         self._accounts = GroupAccounts(service, clock, rules)
+        self._programs: set[str] = set()
+        self._versions: dict[str, datetime] = {}
+        self._heard = 0
+        self._taking = asyncio.Lock()
+
+    def listen_at(self, url: str, token: str) -> None:
+        """Ask for notifications to an address from the next poll on, with a token that they must show."""
+        connections = self._service.catalogue.topology.connections
+        targets = {*self.config.groups, *(each.ean18 for each in connections if each.ean18)}
+        name, ven_name = self.config.name, self.config.ven_name
+        self.webhook = Webhook(self._client, name, ven_name, sorted(targets), url, token)
 
     async def run(self) -> None:
         """Poll until cancelled."""
         while True:
             await self.poll()
-            await self._clock.sleep(self._config.poll_interval_s)
+            await self._clock.sleep(self.config.poll_interval_s)
 
     async def poll(self) -> None:
         """Ask once: programs, events; report what ended. A silent VTN is only noted: its safe mode rules."""
-        try:
-            for program in await self._client.programs():
-                problems = check_program(program)
-                if problems:
-                    self._complain(f"program {program.id}", problems)
-                    continue
-                events = await self._client.events(program.id)
-                await self._take_all(events)
-                await self._report(program.id, events)
-        except (OpenAdrError, ValidationError) as error:
-            logger.warning("OpenADR VTN %s: %s", self._config.name, error)
-            return
-        interval = timedelta(seconds=self._config.poll_interval_s)
-        await self._service.hear_sender(self._config.name, self._clock.now() + (1 + MISSED_POLLS) * interval)
-
-    async def _take_all(self, events: list[dict[str, Any]]) -> None:
-        seen: set[str] = set()
-        for document in events:
-            name = f"event {document.get('id')}"
+        with self._clock.hold(POLL_ALLOWANCE_S):
             try:
-                event = Event.model_validate(document)
-            except ValidationError as error:
-                self._complain(name, list_problems(error, Event))
-                continue
-            problems = check_event(event)
+                await self._ask()
+            except (OpenAdrError, ValidationError) as error:
+                logger.warning("OpenADR VTN %s: %s", self.config.name, error)
+                return
+            # Notifications are no sign of life: only a list shows that none was missed.
+            interval = timedelta(seconds=self.config.poll_interval_s)
+            offline_at = self._clock.now() + (1 + MISSED_POLLS) * interval
+            await self._service.hear_sender(self.config.name, offline_at)
+
+    async def hear(self, body: bytes) -> None:
+        """Take a notification: what it says is in force when this returns.
+
+        Raises
+        ------
+        DocumentError
+            With everything that is wrong with it; then nothing changes, and it is kept with its mistakes.
+        """
+        self._heard += 1
+        async with self._taking:
+            try:
+                await self._follow(read_notification(body))
+            except DocumentError as error:
+                await self._refuse(error, body)
+                raise
+
+    async def _follow(self, notification: Notification) -> None:
+        event = notification.object
+        if event.program_id not in self._programs:
+            known = ", ".join(sorted(self._programs)) or "none"
+            problem = Problem("object.programID", f"{event.program_id!r} is no program that we poll: {known}")
+            raise DocumentError(f"event {event.id}", [problem])
+        if notification.operation is Operation.DELETE:
+            await self._withdraw(lambda signal: event_id_of(signal) == event.id)
+            return
+        known_at = self._versions.get(event.id)
+        if event.modified_at is not None and known_at is not None and event.modified_at < known_at:
+            return  # a later version overtook it
+        taken = await self._take(event)
+        await self._withdraw(lambda signal: event_id_of(signal) == event.id and signal.id not in taken)
+
+    async def _ask(self) -> None:
+        heard = self._heard
+        listed: dict[str, list[dict[str, Any]]] = {}
+        programs = await self._client.programs()
+        for program in programs:
+            problems = check_program(program)
             if problems:
-                self._complain(name, problems)
+                self._programs.discard(program.id)
+                text = program.model_dump_json(by_alias=True).encode()
+                await self._refuse(DocumentError(f"program {program.id}", problems), text)
                 continue
-            seen |= await self._take(event)
-        now = self._clock.now()
-        for signal in self._service.state.signals.signals:
-            gone = signal.sender == self._config.name and signal.id not in seen
-            if gone and signal.withdrawn_at is None and signal.end > now:
-                await self._service.withdraw_signal(signal.sender, signal.id)
+            self._programs.add(program.id)
+            if self.webhook is not None:
+                await self.webhook.keep(program.id)
+            listed[program.id] = await self._client.events(program.id)
+        async with self._taking:
+            # A list that was asked for before a notification came may be older than it: the next one tells.
+            if self._heard == heard:
+                events = [event for each in listed.values() for event in each]
+                await self._take_all(events, complete=len(listed) == len(programs))
+        for program_id, events in listed.items():
+            await self._report(program_id, events)
+
+    async def _take_all(self, documents: list[dict[str, Any]], *, complete: bool) -> None:
+        """Take what is listed; what a complete list misses is withdrawn, but for events that are refused."""
+        taken: set[str] = set()
+        refused: set[str] = set()
+        for document in documents:
+            try:
+                taken |= await self._take(_read_event(document))
+            except DocumentError as error:
+                refused.add(str(document.get("id")))
+                await self._refuse(error, json.dumps(document).encode())
+        if complete:
+            await self._withdraw(lambda signal: signal.id not in taken and event_id_of(signal) not in refused)
 
     async def _take(self, event: Event) -> set[str]:
-        taken = set()
+        """Take an event for those of its targets that are ours; return the ids of its signals.
+
+        Raises
+        ------
+        DocumentError
+            When it holds for none.
+        """
+        book, name, taken = self._service.state.signals, self.config.name, set()
+        problems: list[Problem] = []
         for target in event.targets:
-            group = find_group(self._service.catalogue.topology, self._config.groups.get(target, target))
+            group = find_group(self._service.catalogue.topology, self.config.groups.get(target, target))
             if group is None:
-                self._complain(
-                    f"event {event.id}", [Problem("targets", f"{target} is no connection of ours")]
-                )
+                problems.append(Problem("targets", f"{target} is no connection of ours"))
                 continue
-            signal = read_event(event, group, self._config.name, self._clock.now())
+            signal = read_event(event, group, name, self._clock.now())
             try:
-                await self._service.receive_signal(signal)
+                if not any((each.sender, each.id) == (name, signal.id) for each in book.signals):
+                    await self._service.receive_signal(signal)
             except DocumentError as error:
-                self._complain(f"event {event.id}", list(error.problems))
+                problems += error.problems
             else:
                 taken.add(signal.id)
+        if problems:
+            refusal = DocumentError(f"event {event.id}", problems)
+            if not taken:
+                raise refusal
+            await self._refuse(refusal, event.model_dump_json(by_alias=True).encode())
+        if event.modified_at is not None:
+            self._versions[event.id] = event.modified_at
         return taken
+
+    async def _withdraw(self, is_gone: Callable[[CapacitySignal], bool]) -> None:
+        now, name = self._clock.now(), self.config.name
+        for signal in self._service.state.signals.signals:
+            ours = signal.sender == name and signal.withdrawn_at is None and signal.end > now
+            if ours and is_gone(signal):
+                await self._service.withdraw_signal(name, signal.id)
 
     async def _report(self, program_id: str, events: list[dict[str, Any]]) -> None:
         """Report the quarters that ended since the last time on the event that came last for their target."""
-        for account in await self._accounts.read(self._config.name, self._config.groups):
+        for account in await self._accounts.read(self.config.name, self.config.groups):
             event_id = _last_event(events, account.group_id)
             if event_id is None:
                 continue
@@ -152,45 +236,38 @@ class Ven:
             ]
             if values:
                 document = build_report(
-                    program_id, event_id, self._config.ven_name, values, resource=account.group_id
+                    program_id, event_id, self.config.ven_name, values, resource=account.group_id
                 )
                 await self._client.report(document)
-            self._accounts.told(self._config.name, account)
+            self._accounts.told(self.config.name, account)
 
-    def _complain(self, what: str, problems: list[Problem]) -> None:
-        """Say once what is wrong: a poll finds it again and again."""
-        text = f"{what} is refused: " + "; ".join(map(str, problems))
-        if text not in self._refused:
-            self._refused.add(text)
-            logger.warning("OpenADR VTN %s: %s", self._config.name, text)
+    async def _refuse(self, error: DocumentError, text: bytes) -> None:
+        """Say once what is wrong, and keep it: a poll finds it again and again."""
+        what = f"{error.source} is refused: " + "; ".join(map(str, error.problems))
+        if what in self._refused:
+            return
+        self._refused.add(what)
+        name, now = self.config.name, self._clock.now()
+        logger.warning("OpenADR VTN %s: %s", name, what)
+        work = partial(
+            record_refusal, source=name, deed=REFUSE_EVENT, text=text, problems=error.problems, at=now
+        )
+        await self._service.store.write(work)
+
+
+def _read_event(document: dict[str, Any]) -> Event:
+    """Return an event that keeps the rules (DocumentError with every one that it breaks)."""
+    try:
+        event = Event.model_validate(document)
+    except ValidationError as error:
+        raise DocumentError(f"event {document.get('id')}", list_problems(error, Event)) from error
+    problems = check_event(event)
+    if problems:
+        raise DocumentError(f"event {event.id}", problems)
+    return event
 
 
 def _last_event(events: list[dict[str, Any]], target: str) -> str | None:
     """Return the id of the last event for a target."""
     own = [str(each["id"]) for each in events if target in (each.get("targets") or ()) and "id" in each]
     return own[-1] if own else None
-
-
-@asynccontextmanager
-async def running_vens(
-    service: StateService, clock: Clock, http: httpx.AsyncClient, secrets: Mapping[str, str], rules: Rules
-) -> AsyncIterator[None]:
-    """Poll every configured VTN for the block.
-
-    Parameters
-    ----------
-    service, clock, http, rules
-        As in `Ven`.
-    secrets
-        By name of the VTN.
-    """
-    tasks = []
-    for config in service.catalogue.service.openadr_vtns:
-        ven = Ven(config, secrets.get(config.name, ""), service, clock, http, rules)
-        tasks.append(asyncio.create_task(ven.run(), name=f"OpenADR {config.name}"))
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import BigInteger, Column, Integer, Text, insert, select
 from sqlmodel import Field, Session, SQLModel
 
 from csms.state.columns import Instant, table_of
+from grid.errors import Problem
+
+# As much of a document that is refused as tells what it was.
+_MOST_CHARACTERS: Final = 20_000
 
 
 class AuditRow(SQLModel, table=True):
@@ -63,6 +69,14 @@ def record_deed(session: Session, deed: Deed) -> None:
     """Record a deed."""
     values = {name: getattr(deed, name) for name in Deed.__slots__}
     session.connection().execute(insert(_AUDIT).values(values))
+
+
+def record_refusal(
+    session: Session, source: str, deed: str, text: bytes, problems: Sequence[Problem], at: datetime
+) -> None:
+    """Record a document from outside that was refused, with everything that was wrong with it."""
+    shown = text[:_MOST_CHARACTERS].decode("utf-8", "replace")
+    record_deed(session, Deed(at, source, deed, None, shown, "\n".join(map(str, problems))))
 
 
 def list_deeds(session: Session, *, station_id: str | None = None, limit: int = 100) -> list[Deed]:

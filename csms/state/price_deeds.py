@@ -9,15 +9,13 @@ from typing import Final
 from sqlalchemy import select
 from sqlmodel import Session
 
-from csms.state.audit import AuditRow, Deed, record_deed
+from csms.state.audit import AuditRow, Deed, record_deed, record_refusal
 from csms.state.columns import table_of
 from grid.errors import Problem
 from grid.tariffs.energy import PriceSeries, parse_prices, write_prices
 
 _AUDIT = table_of(AuditRow)
 _TAKEN, _REFUSED = "take prices", "refuse prices"
-# As much of a document that cannot be read as tells what it was.
-_MOST_CHARACTERS = 20_000
 # Forecasts look back so far.
 _MEMORY: Final = timedelta(days=28)
 
@@ -32,8 +30,7 @@ def record_refused(
     session: Session, source: str, text: bytes, problems: Sequence[Problem], at: datetime
 ) -> None:
     """Record a document that was refused, with everything that was wrong with it."""
-    shown = text[:_MOST_CHARACTERS].decode("utf-8", "replace")
-    record_deed(session, Deed(at, source, _REFUSED, None, shown, "\n".join(map(str, problems))))
+    record_refusal(session, source, _REFUSED, text, problems, at)
 
 
 def read_taken(session: Session, now: datetime) -> list[PriceSeries]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
+from urllib.parse import quote
 
 import httpx
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -29,6 +30,9 @@ UNITS: Final = "KW"
 SAFE_MODE_NAME: Final = "SAFE_MODE"
 # A safe mode event has no end of its own: it counts for so long.
 SAFE_MODE_SPAN: Final = timedelta(days=365)
+# Between an event's id, which cannot have it, and its version in the id of a signal.
+_VERSION: Final = "@"
+_MOST_KW: Final = 1e6
 _TIMEOUT_S: Final = 10.0
 _PAGE: Final = 50
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
@@ -74,6 +78,23 @@ class Interval(_Part):
     payloads: tuple[ValuesMap, ...]
 
 
+class ObjectOperation(_Part):
+    """What a subscription wants to be told, and where."""
+
+    callback_url: str | None = Field(default=None, alias="callbackUrl")
+
+
+class Subscription(_Part):
+    """A subscription to notifications at a VTN."""
+
+    id: str
+    object_operations: tuple[ObjectOperation, ...] = Field(default=(), alias="objectOperations")
+
+    def calls(self, url: str) -> bool:
+        """Say whether it notifies an address."""
+        return any(each.callback_url == url for each in self.object_operations)
+
+
 class Program(_Part):
     """A program of a VTN."""
 
@@ -89,7 +110,7 @@ class Program(_Part):
 class Event(_Part):
     """An event of a program."""
 
-    id: str
+    id: str = Field(pattern=r"^[a-zA-Z0-9_-]{1,128}$")
     program_id: str = Field(alias="programID")
     event_name: str | None = Field(default=None, alias="eventName")
     priority: int | None = None
@@ -117,11 +138,14 @@ def check_program(program: Program) -> list[Problem]:
 
 def check_event(event: Event) -> list[Problem]:
     """List the rules of the profile that an event breaks."""
-    return [*_check_head(event), *_check_targets(event), *_check_intervals(event)]
+    problems = [*_check_head(event), *_check_targets(event), *_check_intervals(event)]
+    return problems or [*_check_reach(event)]
 
 
 def read_event(event: Event, group: str, sender: str, received_at: datetime) -> CapacitySignal:
     """Return an event that keeps the rules as a capacity signal for one of its targets.
+
+    Intervals that are over are left away: an event that is changed while it runs comes with them.
 
     Parameters
     ----------
@@ -134,16 +158,23 @@ def read_event(event: Event, group: str, sender: str, received_at: datetime) -> 
     """
     safe_mode = is_safe_mode(event)
     version = event.modified_at.isoformat() if event.modified_at else "1"
+    blocks = tuple(_read_blocks(event, SAFE_MODE_SPAN if safe_mode else None))
+    ahead = tuple(block for block in blocks if block.end > received_at)
     return CapacitySignal(
-        id=f"{event.id}@{version}#{group}",
+        id=f"{event.id}{_VERSION}{version}#{group}",
         source=SignalSource.OPENADR,
         sender=sender,
         group=group,
         direction=Direction.IMPORT,
         kind=SignalKind.FALLBACK if safe_mode else SignalKind.LIMIT,
-        blocks=tuple(_read_blocks(event, SAFE_MODE_SPAN if safe_mode else None)),
+        blocks=ahead or blocks,
         received_at=received_at,
     )
+
+
+def event_id_of(signal: CapacitySignal) -> str:
+    """Return the id of the event that a signal was read from."""
+    return signal.id.partition(_VERSION)[0]
 
 
 def is_safe_mode(event: Event) -> bool:
@@ -164,7 +195,10 @@ def parse_duration(text: str) -> timedelta:
     if match is None or not any(match.groups()):
         raise ValueError(f"{text!r} is no duration like PT15M")
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    try:
+        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is longer than any calendar") from error
 
 
 def _check_head(event: Event) -> Iterator[Problem]:
@@ -208,8 +242,22 @@ def _check_payloads(interval: Interval, place: str) -> Iterator[Problem]:
     values = [each.values for each in interval.payloads if each.type == PAYLOAD_TYPE]
     if len(interval.payloads) != 1 or len(values) != 1 or len(values[0]) != 1:
         yield Problem(f"{place}.payloads", f"must be one {PAYLOAD_TYPE} with one value")
-    elif not isinstance(values[0][0], int | float) or isinstance(values[0][0], bool) or values[0][0] < 0:
-        yield Problem(f"{place}.payloads[0].values[0]", f"must be a number of kW >= 0, not {values[0][0]!r}")
+    elif not _is_power(values[0][0]):
+        yield Problem(
+            f"{place}.payloads[0].values[0]",
+            f"must be a number of kW from 0 to {_MOST_KW:.0f}, not {values[0][0]!r:.60}",
+        )
+
+
+def _is_power(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MOST_KW
+
+
+def _check_reach(event: Event) -> Iterator[Problem]:
+    try:
+        list(_read_blocks(event, SAFE_MODE_SPAN if is_safe_mode(event) else None))
+    except OverflowError:
+        yield Problem("intervals", "end after the year 9999: correct start and duration")
 
 
 def _read_blocks(event: Event, span: timedelta | None) -> Iterator[Block]:
@@ -259,12 +307,25 @@ class VenClient:
         """Send a report."""
         await self._ask("POST", "reports", json=document)
 
+    async def subscriptions(self, program_id: str) -> list[Subscription]:
+        """Return the subscriptions to a program that we may see."""
+        found = await self._list("subscriptions", {"programID": program_id})
+        return [Subscription.model_validate(each) for each in found]
+
+    async def subscribe(self, document: dict[str, Any]) -> str:
+        """Make a subscription; return its id."""
+        return Subscription.model_validate(await self._ask("POST", "subscriptions", json=document)).id
+
+    async def unsubscribe(self, subscription_id: str) -> None:
+        """Delete a subscription."""
+        await self._ask("DELETE", f"subscriptions/{quote(subscription_id, safe='')}")
+
     async def _list(self, path: str, query: dict[str, str]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         while True:
             page = await self._ask("GET", path, params={**query, "skip": len(found), "limit": _PAGE})
-            if not isinstance(page, list):
-                raise OpenAdrError(f"GET {path} did not answer a list")
+            if not isinstance(page, list) or not all(isinstance(each, dict) for each in page):
+                raise OpenAdrError(f"GET {path} did not answer a list of objects")
             found += page
             if len(page) < _PAGE:
                 return found
@@ -281,7 +342,7 @@ class VenClient:
                 continue
             if not answer.is_success:
                 raise OpenAdrError(f"{method} {path} was refused with {answer.status_code}")
-            return answer.json()
+            return _read_json(answer, f"{method} {path}")
         raise OpenAdrError(f"{method} {path}: the token was refused twice")
 
     async def _fetch_token(self) -> str:
@@ -296,6 +357,15 @@ class VenClient:
             return await self._http.request(method, url, timeout=_TIMEOUT_S, **more)
         except httpx.HTTPError as error:
             raise OpenAdrError(f"{url} could not be reached: {error}") from error
+
+
+def _read_json(answer: httpx.Response, asked: str) -> Any:
+    if not answer.content:
+        return None
+    try:
+        return answer.json()
+    except ValueError as error:
+        raise OpenAdrError(f"{asked} did not answer JSON: {error}") from error
 
 
 def build_report(

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 import anyio
+import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -43,7 +44,9 @@ class Vtn:
     programs: list[dict[str, Any]] = field(default_factory=lambda: [dict(PROGRAM)])
     events: list[dict[str, Any]] = field(default_factory=list)
     reports: list[dict[str, Any]] = field(default_factory=list)
+    subscriptions: dict[str, dict[str, Any]] = field(default_factory=dict)
     polls: int = 0
+    subscribed: int = 0
     silent: bool = False
     token: str = "token-1"  # noqa: S105 - of a simulation
     url: str = ""
@@ -56,6 +59,9 @@ class Vtn:
             Route("/programs", self._list_programs),
             Route("/events", self._list_events),
             Route("/reports", self._take_report, methods=["POST"]),
+            Route("/subscriptions", self._list_subscriptions),
+            Route("/subscriptions", self._subscribe, methods=["POST"]),
+            Route("/subscriptions/{id}", self._unsubscribe, methods=["DELETE"]),
         ]
         with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as door:
             self.url = f"http://127.0.0.1:{door.getsockname()[1]}"
@@ -67,8 +73,68 @@ class Vtn:
                 finally:
                     server.should_exit = True
 
+    async def publish(self, event: dict[str, Any]) -> list[httpx.Response]:
+        """Make an event, or change it, and tell whoever subscribed; return their answers."""
+        others = [each for each in self.events if each["id"] != event["id"]]
+        operation = "CREATE" if len(others) == len(self.events) else "UPDATE"
+        self.events = [*others, event]
+        return await self.notify(operation, event)
+
+    async def cancel(self, event_id: str) -> list[httpx.Response]:
+        """Delete an event and tell whoever subscribed; return their answers."""
+        (event,) = (each for each in self.events if each["id"] == event_id)
+        self.events.remove(event)
+        return await self.notify("DELETE", event)
+
+    async def notify(
+        self, operation: str, event: dict[str, Any], kind: str = "EVENT", token: str | None = None
+    ) -> list[httpx.Response]:
+        """Tell something of an event to whoever subscribed to it, true or not; return their answers."""
+        body = {"objectType": kind, "operation": operation, "object": event}
+        answers = []
+        async with httpx.AsyncClient() as http:
+            for wish in self._wishes(operation, event):
+                headers = {"Authorization": f"Bearer {token or wish['bearerToken']}"}
+                answers.append(await http.post(wish["callbackUrl"], json=body, headers=headers))
+        return answers
+
+    def _wishes(self, operation: str, event: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return what of the subscriptions asks for an operation on an event."""
+        targets = set(event.get("targets") or ())
+        return [
+            wish
+            for each in self.subscriptions.values()
+            if each["programID"] == event["programID"]
+            and ("targets" not in each or targets & set(each["targets"]))
+            for wish in each["objectOperations"]
+            if "EVENT" in wish["objects"] and operation in wish["operations"]
+        ]
+
+    async def _list_subscriptions(self, request: Request) -> Response:
+        program_id = request.query_params.get("programID")
+        found = [each for each in self.subscriptions.values() if each["programID"] == program_id]
+        return self._refusal(request) or JSONResponse(_page(found, request))
+
+    async def _subscribe(self, request: Request) -> Response:
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return refusal
+        self.subscribed += 1
+        subscription = {**await request.json(), "id": f"subscription-{self.subscribed}"}
+        self.subscriptions[subscription["id"]] = subscription
+        return JSONResponse(subscription, status_code=201)
+
+    async def _unsubscribe(self, request: Request) -> Response:
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return refusal
+        subscription = self.subscriptions.pop(request.path_params["id"], None)
+        if subscription is None:
+            return JSONResponse({"title": "not found"}, status_code=404)
+        return JSONResponse(subscription)
+
     async def _give_token(self, request: Request) -> Response:
-        form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
+        form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
         if (form.get("client_id"), form.get("client_secret")) != (self.client_id, self.secret):
             return JSONResponse({"title": "unauthorized"}, status_code=401)
         return JSONResponse({"access_token": self.token, "token_type": "Bearer", "expires_in": 3600})

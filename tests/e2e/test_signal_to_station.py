@@ -12,34 +12,24 @@ from typing import Any
 import httpx
 import pytest
 
-from csms.control.curve import worst_import_kw
 from csms.settings import OscpPartnerConfig
 from simulator.gridoperator.oscp import CapacityProvider
 from tests.e2e.conftest import FASTEST
+from tests.e2e.told import (
+    CHARGING_KW,
+    HELD_S,
+    LITTLE_KW,
+    MINUTE_S,
+    NODE,
+    NOTHING_KW,
+    told_kw,
+    until,
+    within_a_minute,
+)
 from wijkstroom.running import Running, RunOptions, http_url, new_ids, running_scene
 from wijkstroom.scene import Scene
 
-NODE = "lombok-transformer"
 GROUP = "GRP-LOMBOK"
-MINUTE_S = 60.0
-STEP_S = 20.0
-HELD_S = 300.0
-CHARGING_KW = 3.0
-NOTHING_KW = 0.1
-# Under the base load: nothing is left for cars.
-LITTLE_KW = 1.0
-
-
-def told_kw(running: Running) -> float:
-    """Return what the stations confirmed that cars may draw now [kW]."""
-    ledger, now = running.central.loop.ledger, running.clock.now()
-    curves = []
-    for station in running.central.service.state.stations.values():
-        for key in ledger.keys:
-            evse = station.evses.get(key.evse_id)
-            if key.station_id == station.station_id and evse is not None and evse.session is not None:
-                curves.append(ledger.curves(key, evse.session.id))
-    return sum(worst_import_kw(each, now, now + timedelta(seconds=1)) for each in curves)
 
 
 def block(start: datetime, kw: float) -> dict[str, Any]:
@@ -56,22 +46,6 @@ async def join(running: Running, provider: CapacityProvider) -> None:
     await until(lambda: provider.named("register"))
     await provider.shake_hands(heartbeat_interval_s=60)
     await until(lambda: provider.named("handshake"))
-
-
-async def until(ready: Callable[[], Any]) -> None:
-    """Wait for messages that are on their way."""
-    async with asyncio.timeout(120):
-        while not ready():  # noqa: ASYNC110 - waits for another server
-            await asyncio.sleep(0.01)
-
-
-async def within_a_minute(running: Running, ready: Callable[[], bool]) -> None:
-    """Give the street 20 s, then messages all the time of the wall that they need in 20 s more at the most."""
-    begin = running.clock.now()
-    await running.clock.sleep(STEP_S)
-    with running.clock.hold(STEP_S):
-        await until(ready)
-    assert running.clock.now() - begin <= timedelta(seconds=MINUTE_S)
 
 
 @pytest.mark.slow
