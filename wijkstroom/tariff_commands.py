@@ -52,3 +52,28 @@ def compare(
     options = CompareOptions(config, month.date(), days, every, seed, page)
     with reported_errors():
         run_compare(options, as_json=as_json)
+
+
+@tariffs_app.command("refusals")
+def refusals(
+    contract: Annotated[Path, typer.Argument(metavar="CONTRACT", help="A contract with \\[\\[refusals]].")],
+    month: Annotated[datetime, typer.Option(formats=["%Y-%m"], help="Year and month.")],
+    group: Annotated[
+        str | None, typer.Option(metavar="NODE", help="A node of the street; default: the contract's EAN.")
+    ] = None,
+) -> None:
+    """Print the hours that a duration contract leaves to the grid operator.
+
+    They are a file of capacity signals: checked and sent on the page
+    /grid or to /api/v1/signals/csv, plans keep them.
+
+    [bold]Examples[/]
+
+        wijkstroom tariffs refusals duration-85-100kw.toml --month 2026-06 --group lombok-transformer
+    """
+    from wijkstroom.cli import reported_errors  # noqa: PLC0415 - it imports this module
+    from wijkstroom.refusals import run_refusals  # noqa: PLC0415
+    from wijkstroom.resources import find_config  # noqa: PLC0415
+
+    with reported_errors():
+        run_refusals(find_config("contracts", contract), month.date(), group)

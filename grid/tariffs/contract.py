@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from grid.config import StrictModel, load_document, validate
 from grid.ean import check_ean18
+from grid.tariffs.refusal import REFUSABLE_HOURS, RefusalWindow, most_refused_hours
 
 Price = Annotated[float, Field(ge=0.0)]
 
@@ -103,6 +104,9 @@ class GridContract(StrictModel):
         Price of each kW over the contracted capacity in a peak period [EUR/kW].
     excess_tolerance_kw
         What may be exceeded without [kW].
+    refusals
+        When the operator may give less, for the firmness ``duration``: at most 1,314 hours in any year. What
+        is above it costs ``excess_eur_per_kw``.
     energy_tax
         How its energy is taxed; without tiers it is not.
     """
@@ -116,6 +120,7 @@ class GridContract(StrictModel):
     firmness: Firmness = Firmness.FIRM
     excess_eur_per_kw: Price = 0.0
     excess_tolerance_kw: Price = 0.0
+    refusals: tuple[RefusalWindow, ...] = ()
     energy_tax: EnergyTax = EnergyTax()
 
     @model_validator(mode="after")
@@ -124,6 +129,18 @@ class GridContract(StrictModel):
             raise ValueError("tariff_variant is missing: name a variant of the tariff sheet, like 'ms-ls'")
         if self.connection_kind is CustomerKind.SMALL and self.fuse is None:
             raise ValueError("fuse is missing: name the fuse class, like '3x25A'")
+        return self
+
+    @model_validator(mode="after")
+    def _refused_within_bounds(self) -> Self:
+        if self.refusals and self.firmness is not Firmness.DURATION:
+            raise ValueError('refusals belong to a duration contract: write firmness = "duration"')
+        hours = most_refused_hours(self.refusals) if self.refusals else 0.0
+        if hours > REFUSABLE_HOURS:
+            raise ValueError(
+                f"refusals have {hours:,.2f} h in a year, {REFUSABLE_HOURS:,.0f} h at most may be refused: "
+                "shorten the windows"
+            )
         return self
 
 

@@ -33,7 +33,8 @@ from grid.tariffs.network import (
     TariffBand,
     TariffSheet,
 )
-from grid.timegrid import quarters_of_local_day
+from grid.tariffs.refusal import refused_capacity_kw
+from grid.timegrid import QUARTER_HOURS, quarters_of_local_day
 
 CENT = Decimal("0.01")
 QUARTERS_PER_HOUR = 4
@@ -158,7 +159,7 @@ def settle(
         name, lines = tariff.name, _settle_large(meter, tariff, contract, year_share, tz)
     lines += _tax_lines(meter, contract, year_share)
     billed = tuple(line for line in lines if line.quantity)
-    warnings = tuple(_warn(meter, sheet, contract, first, last))
+    warnings = (*_warn(meter, sheet, contract, first, last), *_warn_refused(meter, contract, tz))
     return Settlement(name, contract.ean18, first, last, billed, to_decimal(sheet.vat_fraction), warnings)
 
 
@@ -177,6 +178,17 @@ def _warn(
     )
     if needs_baseline and meter.baseline_kwh is None:
         yield "the tariff rewards against a baseline: add a column baseline_kwh to be paid"
+
+
+def _warn_refused(meter: MeterSeries, contract: GridContract, tz: ZoneInfo) -> Iterator[str]:
+    given_kw = refused_capacity_kw(contract.refusals, meter.starts, tz)
+    above = int((meter.import_kwh * QUARTERS_PER_HOUR > given_kw + contract.excess_tolerance_kw).sum())
+    if above:
+        hours = int(np.isfinite(given_kw).sum()) * QUARTER_HOURS
+        yield (
+            f"the operator may refuse capacity in {hours:g} h of the period; in {above * QUARTER_HOURS:g} h "
+            "of them the import was above what was left"
+        )
 
 
 def _check(sheet: TariffSheet, contract: GridContract, first: date) -> None:
@@ -231,11 +243,18 @@ def _settle_large(
         if price
     ]
     periods = _period_numbers(meter.starts, tariff.settlement.peak_period, tz)
+    given_kw = refused_capacity_kw(contract.refusals, meter.starts, tz)
     for band in tariff.bands:
         lines += _capacity_lines(tariff, band, contract, year_share)
-        lines += _peak_lines(meter, tariff, band, contract, by_band[band.name], periods)
+        lines += _peak_lines(meter, tariff, band, by_band[band.name], periods)
+        unrefused = by_band[band.name] & np.isinf(given_kw)
+        if band.name in contract.capacity_kw:
+            capacity_kw = contract.capacity_kw[band.name]
+            lines += _excess_lines(meter, tariff, band.name, contract, capacity_kw, unrefused, periods)
         lines += _energy_lines(meter, band, by_band[band.name])
         lines += _reward_lines(meter, tariff, band, by_band[band.name], periods)
+    for kw in np.unique(given_kw[np.isfinite(given_kw)]).tolist():
+        lines += _excess_lines(meter, tariff, f"refused to {kw:g} kW", contract, kw, given_kw == kw, periods)
     return lines
 
 
@@ -253,7 +272,6 @@ def _peak_lines(
     meter: MeterSeries,
     tariff: NetworkTariff,
     band: TariffBand,
-    contract: GridContract,
     within: NDArray[np.bool_],
     periods: NDArray[np.int64],
 ) -> Iterator[SettlementLine]:
@@ -263,11 +281,25 @@ def _peak_lines(
     if price:
         weighted = sum(peaks, Decimal(0)) * to_decimal(band.peak_weight)
         yield SettlementLine(Section.NETWORK, f"peak {band.name}", weighted, f"kW {rules.peak_period}", price)
-    if contract.excess_eur_per_kw and band.name in contract.capacity_kw:
-        free_kw = to_decimal(contract.capacity_kw[band.name]) + to_decimal(contract.excess_tolerance_kw)
-        excess = sum((max(peak - free_kw, Decimal(0)) for peak in peaks), Decimal(0))
-        price = to_decimal(contract.excess_eur_per_kw)
-        yield SettlementLine(Section.NETWORK, f"excess {band.name}", excess, f"kW {rules.peak_period}", price)
+
+
+def _excess_lines(
+    meter: MeterSeries,
+    tariff: NetworkTariff,
+    name: str,
+    contract: GridContract,
+    capacity_kw: float,
+    within: NDArray[np.bool_],
+    periods: NDArray[np.int64],
+) -> Iterator[SettlementLine]:
+    if not contract.excess_eur_per_kw:
+        return
+    rules = tariff.settlement
+    free_kw = to_decimal(capacity_kw) + to_decimal(contract.excess_tolerance_kw)
+    peaks = _peaks_kw(meter.import_kwh, within, periods, rules.peak_count)
+    excess = sum((max(peak - free_kw, Decimal(0)) for peak in peaks), Decimal(0))
+    price = to_decimal(contract.excess_eur_per_kw)
+    yield SettlementLine(Section.NETWORK, f"excess {name}", excess, f"kW {rules.peak_period}", price)
 
 
 def _energy_lines(

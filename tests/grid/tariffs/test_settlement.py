@@ -29,6 +29,7 @@ AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 SHEET = load_sheet(CONFIGS / "tariffs/stedin-2026.toml")
 YEAR_2026 = datetime(2026, 1, 1, tzinfo=AMSTERDAM).astimezone(UTC)
 EAN = "871694600000010901"
+EVENINGS: dict[str, Any] = {"daily_from": "17:00", "daily_to": "20:30", "capacity_kw": 20.0}
 
 
 def quarters(start: datetime, count: int) -> tuple[datetime, ...]:
@@ -412,6 +413,9 @@ def test_another_year_s_sheet_is_warned_of() -> None:
         ({"energy_tax": {"tiers": [{"eur_per_kwh": 0.1}, {"eur_per_kwh": 0.05}]}}, "tiers must ascend"),
         ({"energy_tax": {"tiers": [{"up_to_kwh": 5, "eur_per_kwh": 0.1}]}}, "the last tier"),
         ({"capacity": 5}, "capacity"),
+        ({"refusals": [EVENINGS]}, "firmness"),
+        ({"refusals": [EVENINGS | {"daily_to": "20:45"}], "firmness": "duration"}, "1,372.50 h in a year"),
+        ({"refusals": [EVENINGS | {"daily_to": "20:20"}], "firmness": "duration"}, "on a quarter"),
     ],
 )
 def test_contracts_with_mistakes_are_refused(terms: dict[str, Any], message: str) -> None:
