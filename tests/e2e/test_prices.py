@@ -166,3 +166,17 @@ async def test_prices_that_grow_old_are_told(street: Street) -> None:
         await world.pass_until(week_later + timedelta(minutes=11))
         (warning,) = await world.warnings()
         assert "prices are known until 2025-01-01T00:00+00:00" in warning
+
+
+async def test_the_load_of_tomorrow_is_announced_by_a_service_that_runs(street: Street) -> None:
+    exchange = PriceExchange()
+    exchange.publish(midnight(1), [50.0] * 24)
+    async with exchange.listening(), running(street, exchange) as world:
+        await world.clock.advance(1)
+        url, headers = f"http://127.0.0.1:{world.central.http_port}", {"Authorization": f"Bearer {TOKEN}"}
+        async with httpx.AsyncClient(base_url=url, headers=headers) as http:
+            documents = (await http.get("/api/v1/load-forecast")).json()
+        assert len(documents) == len(street.grid.topology.connections)
+        # The service began at half past noon.
+        assert {(each["frozen"], each["late"]) for each in documents} == {(True, True)}
+        assert documents[0]["quarters"][0]["utc_start"] == "2025-01-01T23:00:00Z"
