@@ -59,10 +59,15 @@ class Webhook:
         """Delete what we subscribed to; what a VTN keeps because it does not answer, the next run deletes."""
         try:
             async with asyncio.timeout(_PARTING_S):
-                while self._ids:
-                    _, subscription_id = self._ids.popitem()
-                    await self._client.unsubscribe(subscription_id)
-        except (OpenAdrError, TimeoutError) as error:
+                for subscription_id in self._ids.values():
+                    await self._unsubscribe(subscription_id)
+        except TimeoutError:
+            logger.warning("OpenADR VTN %s: does not answer, subscriptions stay behind", self._vtn_name)
+
+    async def _unsubscribe(self, subscription_id: str) -> None:
+        try:
+            await self._client.unsubscribe(subscription_id)
+        except OpenAdrError as error:
             logger.warning("OpenADR VTN %s: a subscription stays behind: %s", self._vtn_name, error)
 
     async def _renew(self, program_id: str) -> None:

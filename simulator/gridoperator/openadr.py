@@ -50,6 +50,7 @@ class Vtn:
     silent: bool = False
     token: str = "token-1"  # noqa: S105 - of a simulation
     url: str = ""
+    _http: httpx.AsyncClient = field(init=False, repr=False)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -66,7 +67,7 @@ class Vtn:
         with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as door:
             self.url = f"http://127.0.0.1:{door.getsockname()[1]}"
             server = _Server(uvicorn.Config(Starlette(routes=routes), log_level="warning", lifespan="off"))
-            async with anyio.create_task_group() as group:
+            async with httpx.AsyncClient() as self._http, anyio.create_task_group() as group:
                 group.start_soon(server.serve, [door])
                 try:
                     yield
@@ -92,10 +93,9 @@ class Vtn:
         """Tell something of an event to whoever subscribed to it, true or not; return their answers."""
         body = {"objectType": kind, "operation": operation, "object": event}
         answers = []
-        async with httpx.AsyncClient() as http:
-            for wish in self._wishes(operation, event):
-                headers = {"Authorization": f"Bearer {token or wish['bearerToken']}"}
-                answers.append(await http.post(wish["callbackUrl"], json=body, headers=headers))
+        for wish in self._wishes(operation, event):
+            headers = {"Authorization": f"Bearer {token or wish['bearerToken']}"}
+            answers.append(await self._http.post(wish["callbackUrl"], json=body, headers=headers))
         return answers
 
     def _wishes(self, operation: str, event: dict[str, Any]) -> list[dict[str, Any]]:
