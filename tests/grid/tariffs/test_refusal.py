@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -69,7 +70,7 @@ def test_what_was_refused_and_taken_all_the_same_is_billed_and_told() -> None:
     assert kept.warnings == ()
     assert "105 h of the period; in 105 h" in broken.warnings[0]
     (line,) = [line for line in broken.lines if line.name == "excess refused to 20 kW"]
-    assert (line.quantity, line.amount_eur) == (40, 400)
+    assert (line.quantity, line.amount_eur) == (Decimal(40), Decimal(400))
     assert not any(line.name.startswith("excess") for line in kept.lines)
     firm = settle(june(130.0), SHEET, CONTRACT)
     assert [line.name for line in firm.lines if line.name.startswith("excess")] == [
