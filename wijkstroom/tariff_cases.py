@@ -22,8 +22,9 @@ from wijkstroom.street import Street
 
 # Variants that hold for large connections of other kinds than a street at its transformer has.
 OTHER_CONNECTIONS = frozenset({"ms"})
-# A month is thousands of plans: each may stop this far from its bound [fraction], or after so long [s].
-PLAN_GAP, PLAN_BUDGET_S = 0.02, 0.3
+# How far from its bound a plan may stop [fraction], or after how long [s]. Missing energy dominates what a
+# plan costs: at a gap of 0.02 the money drowned in it, and discharge cost more than it earned.
+PLAN_GAP, PLAN_BUDGET_S = 0.001, 3.0
 # Prices that differ by less make the same plans, as good as [fraction].
 SAME_PRICE = 0.25
 # What plans do not see of a band.

@@ -39,12 +39,12 @@ def compare(
 
     Every shipped tariff that a street can have; planned every hour in
     virtual time and without sockets, settled by the tariff's own rules.
-    A month of a third of the street takes ten minutes of processor time.
+    A week of a third of the street takes some ten minutes of processor time.
 
     [bold]Examples[/]
 
         wijkstroom tariffs compare --days 2 --every 3
-        wijkstroom tariffs compare --month 2024-06 --every 3 --page june-2024.md
+        wijkstroom tariffs compare --month 2024-06 --days 7 --every 3 --page june-2024.md
     """
     from wijkstroom.cli import reported_errors  # noqa: PLC0415 - it imports this module
     from wijkstroom.tariff_table import CompareOptions, run_compare  # noqa: PLC0415

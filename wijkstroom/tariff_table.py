@@ -23,8 +23,8 @@ PAGE = """# {month} under each tariff
 
     {command}
 
-What {street} pays in {month}, in EUR without VAT: energy at day-ahead prices,
-network charges, energy tax, and {wear:g} EUR of wear for every kWh that cars give back, less rewards.
+What {street} pays for {days} days of {month}, in EUR without VAT: energy at day-ahead prices, network
+charges, energy tax, and {wear:g} EUR of wear for every kWh that cars give back, less rewards.
 Uncontrolled, every car charges at once, whatever the limits. Smart, the service's own problem is planned
 every hour with what it knows then, within all limits, and nobody gives anything back. V2G, the shared cars
 may. The same people come in every row (seed {seed}); what is missing at departures stands beside the money.
@@ -161,6 +161,7 @@ def build_page(document: dict[str, Any], command: str) -> str:
     month = f"{date.fromisoformat(document['month'] + '-01'):%B %Y}"
     return PAGE.format(
         month=month,
+        days=document["days"],
         command=command,
         street=f"{document['street']} ({document['stations']} stations)",
         wear=document["degradation_eur_per_kwh"],

@@ -105,12 +105,13 @@ def test_a_page_names_its_command() -> None:
     row = {"tariff": "T", "status": "pilot"} | {control.value: cost for control in Control}
     assert list_cells(row)[:6] == ["T", "pilot", "12", "12", "12", "0"]
     document = {
-        "street": "Lombok", "stations": 3, "month": "2024-06", "seed": 1, "contracted_kw": 25.0,
+        "street": "Lombok", "stations": 3, "month": "2024-06", "days": 7, "seed": 1, "contracted_kw": 25.0,
         "degradation_eur_per_kwh": 0.06, "tariffs": [row],
     }  # fmt: skip
     page = build_page(document, "wijkstroom tariffs compare")
     assert "# June 2024 under each tariff" in page
     assert "    wijkstroom tariffs compare" in page
+    assert "7 days of June 2024" in page
     assert "| T | pilot | 12 |" in page
 
 
