@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from wijkstroom.console import print_json, reported_errors
+
 RoleName = Literal["operator", "grid", "planner", "city", "driver", "viewer"]
 DbOption = Annotated[
     str, typer.Option(metavar="URL", help="Database of the service, for example sqlite:///wijkstroom.db.")
@@ -35,7 +37,6 @@ def add(
         wijkstroom token add Stedin --role grid
         wijkstroom token add dashboard --role city --days 365 --db sqlite:///street.db
     """
-    from wijkstroom.cli import reported_errors  # noqa: PLC0415 - it imports this module
     from wijkstroom.tokens import make_token  # noqa: PLC0415
 
     with reported_errors():
@@ -49,7 +50,6 @@ def list_all(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """List all tokens that were ever given, without their secrets."""
-    from wijkstroom.cli import print_json, reported_errors  # noqa: PLC0415 - it imports this module
     from wijkstroom.tokens import describe_tokens, print_tokens  # noqa: PLC0415
 
     with reported_errors():
@@ -62,7 +62,6 @@ def list_all(
 @app.command("revoke")
 def revoke(name: NameArgument, db: DbOption = DEFAULT_DB) -> None:
     """End a token at once; its name stays taken."""
-    from wijkstroom.cli import reported_errors  # noqa: PLC0415 - it imports this module
     from wijkstroom.tokens import end_token  # noqa: PLC0415
 
     with reported_errors():

@@ -5,21 +5,16 @@ Commands import what they need when they run, so that help and version answer at
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 import wijkstroom
-from grid.errors import DocumentError, Problem, WijkstroomError
 from wijkstroom import access, forecasts, market, rollout, solar, tariff_commands
-
-BAD_INPUT = 2
-LOCAL_CSMS = "ws://127.0.0.1:9000/ocpp"
+from wijkstroom.console import ConfigOption, SeedOption, print_json, reported_errors
+from wijkstroom.simulate_command import simulate
 
 EXAMPLES = """Open smart-charging and vehicle-to-grid control for a neighbourhood.
 
@@ -61,16 +56,7 @@ app.add_typer(market.prices_app, name="prices")
 app.add_typer(tariff_commands.tariffs_app, name="tariffs")
 fleet_app = typer.Typer(help="Fleets of electric cars, as the simulator draws them.", no_args_is_help=True)
 app.add_typer(fleet_app, name="fleet")
-
-errors = Console(stderr=True)
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", metavar="FILE", help="Street file (TOML); default: configs/lombok.toml as shipped."
-    ),
-]
-SeedOption = Annotated[int, typer.Option(min=0, help="Everything random follows from this number.")]
+app.command()(simulate)
 
 
 @app.command()
@@ -188,116 +174,6 @@ def plan(
 
     with reported_errors():
         run_plan(problem, as_json=as_json)
-
-
-@app.command()
-def simulate(
-    target: Annotated[
-        str,
-        typer.Argument(
-            metavar="URL|FLEET.toml",
-            help="A central system, for the street of --config; or a fleet file, for the system of --csms.",
-        ),
-    ] = LOCAL_CSMS,
-    csms: Annotated[
-        str, typer.Option(metavar="URL", help="Fleet file: central system, to which /STATION_ID is added.")
-    ] = LOCAL_CSMS,
-    config: ConfigOption = None,
-    date: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d"], help="Street: local day to simulate from 06:00; default: now, at speed 1."
-        ),
-    ] = None,
-    hours: Annotated[float, typer.Option(min=0.001, help="Length; of the wall for a fleet file.")] = 24.0,
-    speed: Annotated[
-        float,
-        typer.Option(
-            min=1.0,
-            help="Street: simulated seconds per real second. Fleet file: how much faster people come and "
-            "go, while clocks and power stay real.",
-        ),
-    ] = 1.0,
-    seed: SeedOption = 1,
-    stations: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="How many stations: the first of the street, or of the fleet in proportion."
-        ),
-    ] = None,
-    scenario: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Fleet file: faults and quirks to switch on.")
-    ] = None,
-    control: Annotated[
-        int | None,
-        typer.Option(
-            min=0, max=65535, metavar="PORT", help="Fleet file: serve the control page; 0 is any port."
-        ),
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Fleet file: also write the report as JSON.")
-    ] = None,
-    api: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="Fleet file: API of our service, where people declare needs and book; the token comes from "
-            "WIJKSTROOM_OPERATOR_TOKEN.",
-        ),
-    ] = None,
-) -> None:
-    """Connect simulated stations to any central system: ours or another.
-
-    With an address the default street (or that of --config) is simulated on
-    it; with a fleet file as many stations as it names, with faults, quirks
-    and a page to break things by hand.
-
-    [bold]Examples[/]
-
-        wijkstroom simulate ws://127.0.0.1:9000/ocpp --hours 1
-        wijkstroom simulate ws://csms.example/steve/websocket/CentralSystemService --stations 4
-        wijkstroom simulate utrecht.toml --csms ws://127.0.0.1:9000/ocpp --stations 50 --speed 60
-        wijkstroom simulate utrecht.toml --scenario rough-day.toml --control 8099
-    """
-    with reported_errors():
-        if target.endswith(".toml"):
-            from wijkstroom.simulate_fleet import FleetOptions, run_fleet  # noqa: PLC0415
-
-            run_fleet(
-                FleetOptions(Path(target), csms, stations, hours, speed, seed, scenario, control, report, api)
-            )
-            return
-        from wijkstroom.simulate import SimulateOptions, run_simulate  # noqa: PLC0415
-
-        refuse_fleet_options(scenario=scenario, control=control, report=report, api=api)
-        run_simulate(
-            SimulateOptions(
-                address=target,
-                config=config,
-                date=date.date() if date else None,
-                hours=hours,
-                speed=speed,
-                seed=seed,
-                stations=stations,
-            )
-        )
-
-
-def refuse_fleet_options(**options: object) -> None:
-    """Refuse options that only a fleet file has a use for.
-
-    Raises
-    ------
-    DocumentError
-        With every one that was given.
-    """
-    problems = [
-        Problem(f"--{name}", "belongs to a fleet file: name one instead of an address, like utrecht.toml")
-        for name, value in options.items()
-        if value is not None
-    ]
-    if problems:
-        raise DocumentError("simulate", problems)
 
 
 @fleet_app.command("describe")
@@ -477,32 +353,6 @@ def version(
         print_json(versions())
     else:
         typer.echo(wijkstroom.__version__)
-
-
-def print_json(document: Any) -> None:
-    """Print a document as JSON on stdout, undecorated."""
-    import json  # noqa: PLC0415
-
-    typer.echo(json.dumps(document, indent=2, allow_nan=False))
-
-
-@contextmanager
-def reported_errors() -> Iterator[None]:
-    """Print errors that a user can mend as a list, and end with exit code 2."""
-    try:
-        yield
-    except DocumentError as error:
-        errors.print(
-            f"[bold red]{error.source}[/] is refused, {len(error.problems)} error(s):",
-            highlight=False,
-            soft_wrap=True,
-        )
-        for problem in error.problems:
-            errors.print(f"  - {problem}", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(BAD_INPUT) from error
-    except WijkstroomError as error:
-        errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(BAD_INPUT) from error
 
 
 def main() -> None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from wijkstroom.console import print_json, reported_errors
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -67,7 +69,6 @@ def score(
     """
     from rich.console import Console  # noqa: PLC0415
 
-    from wijkstroom.cli import print_json, reported_errors  # noqa: PLC0415 - it imports this module
     from wijkstroom.street import load_street  # noqa: PLC0415
 
     with reported_errors():

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from wijkstroom.console import reported_errors
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the figures as JSON and nothing else.")]
 
 prices_app = typer.Typer(help="Day-ahead prices and their forecast.", no_args_is_help=True)
@@ -37,7 +39,6 @@ def score(
         wijkstroom prices score
         wijkstroom prices score --file my-prices.csv --json
     """
-    from wijkstroom.cli import reported_errors  # noqa: PLC0415 - it imports this module
     from wijkstroom.prices import run_score  # noqa: PLC0415
 
     with reported_errors():
@@ -74,7 +75,6 @@ def deviation(
         wijkstroom prices deviation forecast.csv meter.csv --ean 871694600000010017 --json
         wijkstroom prices deviation 2026-06-09 meter.csv --db sqlite:///wijkstroom.db --ean 871694600000010017
     """
-    from wijkstroom.cli import reported_errors  # noqa: PLC0415 - it imports this module
     from wijkstroom.prices import run_deviation  # noqa: PLC0415
 
     with reported_errors():

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from grid.errors import DocumentError, Problem
+from wijkstroom.console import print_json, reported_errors
 from wijkstroom.resources import configs_directory
 
 if TYPE_CHECKING:
@@ -94,8 +95,6 @@ def run(
         wijkstroom rollout utrecht-growth --out growth --workers 2 --replicates 2
         wijkstroom rollout utrecht-2030 --out u30 --dask tcp://planner:8786
     """
-    from wijkstroom.cli import reported_errors  # noqa: PLC0415 - it imports this module
-
     changes = {"replicates": replicates, "years": years or None, "months": months, "policies": policy or None}
     with reported_errors():
         _run(
@@ -121,8 +120,6 @@ def compare(
 
         wijkstroom rollout compare lombok kanaleneiland
     """
-    from wijkstroom.cli import reported_errors  # noqa: PLC0415 - it imports this module
-
     with reported_errors():
         _compare(first, second, as_json=as_json)
 
@@ -150,8 +147,6 @@ def propose(
         wijkstroom rollout propose sessions.csv --poles 20
         wijkstroom rollout propose sessions.parquet --promised 0.98 --json
     """
-    from wijkstroom.cli import reported_errors  # noqa: PLC0415 - it imports this module
-
     with reported_errors():
         _propose(
             sessions,
@@ -236,8 +231,6 @@ def _finish(summaries: dict[str, dict[str, Any]], out: Path, *, as_json: bool) -
     if "sweep" in document:
         write_json(out / "sweep.json", document)
     if as_json:
-        from wijkstroom.cli import print_json  # noqa: PLC0415 - it imports this module
-
         print_json(document)
     elif "sweep" in document:
         print_sweep(summaries)
@@ -251,8 +244,6 @@ def _compare(first: Path, second: Path, *, as_json: bool) -> None:
 
     document = compare_studies(first, second)
     if as_json:
-        from wijkstroom.cli import print_json  # noqa: PLC0415 - it imports this module
-
         print_json(document)
     else:
         print_comparison(document)
@@ -269,8 +260,6 @@ def _propose(sessions: Path, out: Path | None, wish: dict[str, Any], *, as_json:
     if out:
         write_json(out, document)
     if as_json:
-        from wijkstroom.cli import print_json  # noqa: PLC0415 - it imports this module
-
         print_json(document)
     else:
         print_proposals(document)

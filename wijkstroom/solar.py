@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from wijkstroom.console import print_json, reported_errors
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -51,8 +53,6 @@ def score(data: DataOption = Path("../shared/data"), *, as_json: JsonOption = Fa
     """
     from rich.console import Console  # noqa: PLC0415
 
-    from wijkstroom.cli import print_json, reported_errors  # noqa: PLC0415 - it imports this module
-
     with reported_errors():
         document = build_document(run(data))
         if as_json:
@@ -71,7 +71,6 @@ def fit(data: DataOption = Path("../shared/data")) -> None:
         wijkstroom solar fit > configs/data/clearness_models_de_bilt.csv
     """
     from grid.solar.model_file import render_models  # noqa: PLC0415
-    from wijkstroom.cli import reported_errors  # noqa: PLC0415 - it imports this module
 
     with reported_errors():
         found = run(data)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from wijkstroom.console import reported_errors
 from wijkstroom.market import JsonOption
 
 tariffs_app = typer.Typer(help="Network tariffs.", no_args_is_help=True)
@@ -46,7 +47,6 @@ def compare(
         wijkstroom tariffs compare --days 2 --every 3
         wijkstroom tariffs compare --month 2024-06 --days 7 --every 3 --page june-2024.md
     """
-    from wijkstroom.cli import reported_errors  # noqa: PLC0415 - it imports this module
     from wijkstroom.tariff_table import CompareOptions, run_compare  # noqa: PLC0415
 
     options = CompareOptions(config, month.date(), days, every, seed, page)
@@ -71,7 +71,6 @@ def refusals(
 
         wijkstroom tariffs refusals duration-85-100kw.toml --month 2026-06 --group lombok-transformer
     """
-    from wijkstroom.cli import reported_errors  # noqa: PLC0415 - it imports this module
     from wijkstroom.refusals import run_refusals  # noqa: PLC0415
     from wijkstroom.resources import find_config  # noqa: PLC0415
 
